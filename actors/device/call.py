@@ -1,0 +1,106 @@
+"""Calls to a device, and the queue in which they wait for it.
+
+First in, first out within a session; round robin between sessions; bounded for each (DESIGN 3.2).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from klemheist.actors.errors import QueueFull
+from klemheist.actors.runtime.future import Future
+from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.procedures import Procedure
+
+MOST_WAITING: Final = 1_000
+"""Calls that one session may have waiting; each holds its arguments."""
+
+MOST_TRIES: Final = 3
+"""How often an idempotent call is sent before its error is passed on."""
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One request to a device: a procedure to run, and who waits for its result."""
+
+    procedure: Callable[[Board], Procedure[Any]]
+    owner: str
+    deadline: float
+    """Monotonic seconds at which the caller gets `LinkTimeout`, queueing included."""
+    label: str = "the call"
+    idempotent: bool = False
+    generation: int = 0
+    """The only generation it makes sense in; 0 for any."""
+    on_output: Callable[[bytes], object] | None = None
+    future: Future[Any] = field(default_factory=Future)
+    tries: int = 0
+    """How often its procedure was begun; 0 means that nothing of it was sent."""
+
+
+class FairQueue:
+    """The calls that wait, by session."""
+
+    __slots__ = ("_lanes", "_turns")
+
+    def __init__(self) -> None:
+        self._lanes: dict[str, deque[Call]] = {}
+        self._turns: deque[str] = deque()  # the owners of lanes, the next one first
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lanes.values()))
+
+    def __bool__(self) -> bool:
+        return bool(self._lanes)
+
+    def __iter__(self) -> Iterator[Call]:
+        for lane in self._lanes.values():
+            yield from lane
+
+    def put(self, call: Call) -> None:
+        """Let a call wait behind the others of its session.
+
+        Raises:
+            QueueFull: `MOST_WAITING` of its session already wait.
+        """
+        lane = self._lane(call.owner)
+        if len(lane) >= MOST_WAITING:
+            raise QueueFull(f"{MOST_WAITING} calls of this session wait; take some results first")
+        lane.append(call)
+
+    def put_back(self, call: Call) -> None:
+        """Let a call that must be sent again go before all others of its session."""
+        self._lane(call.owner).appendleft(call)
+
+    def take(self) -> Call | None:
+        """Remove and return the next call, turn and turn about between sessions."""
+        if not self._turns:
+            return None
+        owner = self._turns.popleft()
+        lane = self._lanes[owner]
+        call = lane.popleft()
+        if lane:
+            self._turns.append(owner)
+        else:
+            del self._lanes[owner]
+        return call
+
+    def remove(self, call: Call) -> bool:
+        """Remove one call; False where it does not wait (any more)."""
+        lane = self._lanes.get(call.owner)
+        if lane is None or call not in lane:
+            return False
+        lane.remove(call)
+        if not lane:
+            del self._lanes[call.owner]
+            self._turns.remove(call.owner)
+        return True
+
+    def _lane(self, owner: str) -> deque[Call]:
+        lane = self._lanes.get(owner)
+        if lane is None:
+            lane = self._lanes[owner] = deque()
+            self._turns.append(owner)
+        return lane

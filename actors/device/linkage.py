@@ -1,0 +1,151 @@
+"""A device's link: opened, reset and closed in the background, and told apart from older ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from loguru import logger
+
+from klemheist.actors.background import in_background
+from klemheist.actors.runtime.future import Future
+from klemheist.transports.errors import LinkError
+from klemheist.transports.link import Link, Reset
+
+from .port import Port
+
+OPEN_WITHIN: Final = 20.0
+"""Seconds for a link to open: a board's process may have to start on a busy machine."""
+
+
+class Hears(Protocol):
+    """The Device, as its link sees it: all three are turns."""
+
+    def received(self, data: bytes) -> None:
+        """Bytes of the present link."""
+
+    def lost(self, error: LinkError) -> None:
+        """The present link is gone."""
+
+    def post(self, fn: Callable[..., object], *args: Any) -> bool:
+        """Run a turn."""
+
+
+class Linkage:
+    """Keeps `port.link`; everything that blocks runs on a background thread."""
+
+    __slots__ = ("_device", "_number", "_port")
+
+    def __init__(self, port: Port, device: Hears) -> None:
+        self._port = port
+        self._device = device
+        self._number = 0
+
+    def open(self, then: Callable[[Future[Link]], object]) -> None:
+        """Open a new link; `then` is a turn with the future of it."""
+        receiver = self._receiver()
+        self._work(lambda: self._opened(receiver), then, "open")
+
+    def adopt(self) -> None:
+        """Take over the open link of an earlier incarnation of the Device."""
+        receiver = self._port.receiver
+        assert receiver is not None
+        receiver.point_to(self, self._number)
+
+    def hard_reset(self, then: Callable[[Future[Link]], object]) -> None:
+        """Reset the board by what its link offers; `then` is a turn with the link to use."""
+        link = self._port.link
+        assert link is not None
+        kind = link.resets[0]
+        if kind is not Reset.RESPAWN:
+            self._work(lambda: _signal(link, kind), then, "reset")
+            return
+        receiver = self._receiver()
+
+        def respawn() -> Link:
+            link.close()
+            return self._opened(receiver)
+
+        self._work(respawn, then, "reset")
+
+    def close(self, then: Callable[[], object]) -> None:
+        """Close the link, if there is one; `then` is a turn, or runs at once without an actor."""
+        link, self._port.link = self._port.link, None
+        self._number += 1
+        if link is None:
+            then()
+            return
+        self._work(link.close, lambda _: then(), "close")
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the present link."""
+        link = self._port.link
+        if link is not None:
+            try:
+                link.write(data)
+            except LinkError as error:
+                logger.warning("{}: {}", self._port.url, error)
+
+    def interrupt(self) -> None:
+        """Send Ctrl-C ahead of everything."""
+        if self._port.link is not None:
+            self._port.link.interrupt()
+
+    def heard(self, number: int, data: bytes) -> None:
+        """Take bytes on a turn; those of an older link are dropped."""
+        if number == self._number:
+            self._device.received(data)
+
+    def broke(self, number: int, error: LinkError) -> None:
+        """Take a loss on a turn; that of an older link is old news."""
+        if number == self._number:
+            self._device.lost(error)
+
+    def _receiver(self) -> Receiver:
+        self._number += 1
+        receiver = self._port.receiver = Receiver()
+        receiver.point_to(self, self._number)
+        return receiver
+
+    def _opened(self, receiver: Receiver) -> Link:
+        link = self._port.create_link()
+        link.open(receiver, timeout=OPEN_WITHIN)
+        return link
+
+    def _work(
+        self, work: Callable[[], Any], then: Callable[[Future[Any]], object], name: str
+    ) -> None:
+        def hand_over(future: Future[Any]) -> None:
+            if not self._device.post(then, future):
+                then(future)  # the Device has ended: nobody else is there to do it
+
+        in_background(work, name=name).add_done_callback(hand_over)
+
+    def post(self, fn: Callable[..., object], *args: Any) -> None:
+        """Bring something from the link's I/O side into the mailbox."""
+        self._device.post(fn, *args)
+
+
+class Receiver:
+    """One link's way into the mailbox of whichever Device drives it now."""
+
+    __slots__ = ("_linkage", "_number")
+
+    def point_to(self, linkage: Linkage, number: int) -> None:
+        """Deliver to this Device from now on, under this number."""
+        self._linkage, self._number = linkage, number
+
+    def received(self, data: bytes) -> None:
+        """See `klemheist.transports.link.Receiver`."""
+        linkage = self._linkage
+        linkage.post(linkage.heard, self._number, data)
+
+    def lost(self, error: LinkError) -> None:
+        """See `klemheist.transports.link.Receiver`."""
+        linkage = self._linkage
+        linkage.post(linkage.broke, self._number, error)
+
+
+def _signal(link: Link, kind: Reset) -> Link:
+    link.reset(kind)
+    return link

@@ -1,0 +1,187 @@
+"""What of a device outlives its actor: the open link, the boot that is known, and who listens.
+
+A Device that crashes is started anew by its supervisor with the same port: the link stays open, the
+interpreter keeps its memory, and calls wait for the new incarnation. Sessions and managers hold the
+port, never the actor.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from klemheist.actors.errors import CapabilityError
+from klemheist.actors.runtime.future import Future
+from klemheist.transports.errors import LinkLost
+from klemheist.transports.link import Link
+from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.procedures import Firmware
+
+from .call import Call
+from .debts import Debts
+from .states import DeviceState
+
+if TYPE_CHECKING:
+    from .linkage import Receiver
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a device can do, as its firmware and its agent say (DESIGN 3.8, SES-004)."""
+
+    platform: str
+    firmware: str
+    raw_paste: bool
+    threads: bool
+    single_floats: bool
+    free_memory: int
+    """Bytes free after the agent was installed; -1 where the device does not say."""
+    longest_source: int
+    """Bytes of one top-level statement that the device can take."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceEvent:
+    """Something that happened to a device; `kind` is stable, `text` is for people."""
+
+    url: str
+    kind: str
+    text: str = ""
+    generation: int = 0
+    same_boot: bool = False
+    data: bytes = b""
+
+
+class Brain(Protocol):
+    """What the port needs of the Device actor that drives it now."""
+
+    def submit(self, call: Call) -> Future[Any]:
+        """Take a call, from any thread."""
+
+    def post(self, fn: Callable[..., object], /, *args: Any) -> object:
+        """Run `fn(*args)` as a turn of the actor."""
+
+    def interrupt(self, owner: str) -> None:
+        """Interrupt what runs now, if it runs for `owner`; from any thread."""
+
+    def release(self) -> None:
+        """Leave the device as it was found, from any thread."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a device has done since the service started."""
+
+    calls: int = 0
+    faults: int = 0
+    generations: int = 0
+    reopened: int = 0
+    output_bytes: int = 0
+
+
+class Port:
+    """The stable side of one device."""
+
+    def __init__(self, url: str, create_link: Callable[[], Link], firmware: dict[str, Firmware]) -> None:
+        self.url = url
+        self.create_link = create_link
+        self.firmware = firmware
+        self.board = Board()
+        self.link: Link | None = None
+        self.brain: Brain | None = None
+        self.state = DeviceState.NEW
+        self.generation = 0
+        self.ready: Future[None] = Future()
+        """Resolved when the device is up for the first time, or cannot be opened at all."""
+        self.closed: Future[None] = Future()
+        """Resolved when the link is closed for good and its process, if any, is gone."""
+        self.receiver: Receiver | None = None
+        self.debts = Debts()
+        """Cleanup that is owed to the device."""
+        self.counters = Counters()
+        self._listeners: list[Callable[[DeviceEvent], object]] = []
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<device {self.url} {self.state.value}, generation {self.generation}>"
+
+    @property
+    def is_away(self) -> bool:
+        """Whether nothing can be sent just now, and nobody knows for how long."""
+        return self.state in (
+            DeviceState.DOWN,
+            DeviceState.OPENING,
+            DeviceState.FAILED,
+            DeviceState.STOPPED,
+        )
+
+    @property
+    def capabilities(self) -> Capabilities | None:
+        """What the device can do; None before it was up for the first time."""
+        known = self.board.facts.get("firmware")
+        if not isinstance(known, Firmware) or not self.board.boot:
+            return None
+        free = self.board.facts["free"]
+        assert isinstance(free, int)
+        return Capabilities(
+            platform=known.platform,
+            firmware=known.text,
+            raw_paste=known.paste,
+            threads=bool(self.board.facts["threads"]),
+            single_floats=self.board.single,
+            free_memory=free,
+            longest_source=self.board.longest,
+        )
+
+    def require(self) -> Capabilities:
+        """Return the capabilities.
+
+        Raises:
+            CapabilityError: nothing was detected yet.
+        """
+        found = self.capabilities
+        if found is None:
+            raise CapabilityError(f"{self.url} has not said what it can do; wait until it is up")
+        return found
+
+    def submit(self, call: Call) -> Future[Any]:
+        """Hand a call to the device; its future is resolved by the call's deadline at the latest."""
+        brain = self.brain
+        if brain is not None:
+            return brain.submit(call)
+        call.future.set_exception(LinkLost(f"{self.url} is closed; create a new session"))
+        return call.future
+
+    def interrupt(self, owner: str) -> None:
+        """Send Ctrl-C to what the device runs for this session."""
+        if self.brain is not None:
+            self.brain.interrupt(owner)
+
+    def listen(self, fn: Callable[[DeviceEvent], object]) -> Callable[[], None]:
+        """Call `fn` with each event, on the device's turn: it must not block. Returns the undo."""
+        with self._lock:
+            self._listeners = [*self._listeners, fn]
+
+        def unlisten() -> None:
+            with self._lock:
+                self._listeners = [each for each in self._listeners if each is not fn]
+
+        return unlisten
+
+    def booted(self, *, same_boot: bool) -> None:
+        """Record that the device is up, with or without a new generation, and tell."""
+        if not same_boot:
+            self.generation += 1
+            self.counters.generations += 1
+        self.emit("up", same_boot=same_boot)
+        self.ready.set(None)
+
+    def emit(self, kind: str, text: str = "", *, same_boot: bool = False, data: bytes = b"") -> None:
+        """Tell all listeners."""
+        listeners = self._listeners
+        if listeners:
+            event = DeviceEvent(self.url, kind, text, self.generation, same_boot, data)
+            for fn in listeners:
+                fn(event)

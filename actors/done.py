@@ -1,0 +1,97 @@
+"""`Done`: says once that an attachment, a session or a device has ended, and why.
+
+    if not session.done.wait(timeout=5.0): ...
+    await session.done
+    session.done.add_callback(print)
+
+It ends nothing by itself, and a cancelled waiter does not close it: it is only a signal.
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from typing import TYPE_CHECKING, Any
+
+from klemheist.actors.runtime.waiting import block_until, suspend_until
+from loguru import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+
+class Done:
+    """A latch that closes exactly once, for any threads and any event loops (DONE-002 to DONE-020).
+
+    1. It is open. `wait`, `await` and callbacks wait for its end.
+    2. `close(reason)`: the first caller's reason counts, everybody wakes.
+    3. It stays closed; waiting on it returns at once. A new life has a new `Done`.
+    """
+
+    __slots__ = ("_callbacks", "_closed", "_lock", "reason")
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self._callbacks: dict[object, Callable[[Any], object]] = {}
+        self._closed = False
+        self.reason: Any = None
+        """What the closer gave; None while open."""
+
+    def __repr__(self) -> str:
+        return f"<Done {f'closed: {self.reason!r}' if self._closed else 'open'}>"
+
+    def is_set(self) -> bool:
+        """Whether it is closed."""
+        return self._closed
+
+    def close(self, reason: Any = None) -> bool:
+        """Close it. True for the one caller whose `reason` counts.
+
+        Callbacks have run when this returns, here, each guarded from the others.
+        """
+        with self._lock:
+            if self._closed:
+                return False
+            self.reason = reason
+            self._closed = True
+            callbacks, self._callbacks = self._callbacks, {}
+        for callback in callbacks.values():
+            self._call(callback)
+        return True
+
+    def add_callback(self, callback: Callable[[Any], object]) -> Callable[[], None]:
+        """Call `callback(reason)` once when this closes; at once if it is closed.
+
+        Returns:
+            A function that takes the callback back; harmless at any time.
+        """
+        key = object()
+        with self._lock:
+            if is_open := not self._closed:
+                self._callbacks[key] = callback
+        if not is_open:
+            self._call(callback)
+        return lambda: self._forget(key)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block this thread until it is closed; False if `timeout` seconds passed first."""
+        return self._closed or block_until(self.add_callback, timeout) or self._closed
+
+    async def wait_async(self) -> Any:
+        """Wait in an asyncio task, in any loop; the reason. A coroutine, for `asyncio.wait`."""
+        return await self
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Wait in an asyncio task; the reason."""
+        if not self._closed:
+            yield from suspend_until(self.add_callback)
+        return self.reason
+
+    def _forget(self, key: object) -> None:
+        with self._lock:
+            self._callbacks.pop(key, None)
+
+    def _call(self, callback: Callable[[Any], object]) -> None:
+        try:
+            callback(self.reason)
+        except Exception:  # noqa: BLE001  one callback's bug must not keep the others waiting
+            logger.exception("a callback of Done failed")

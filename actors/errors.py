@@ -1,0 +1,110 @@
+"""What can go wrong with a device's code, a session or its cleanup.
+
+Link errors stand in `klemheist.transports.errors`; `klemheist.errors` draws the whole tree.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from klemheist.transports.errors import KlemheistError
+
+
+class DeviceError(KlemheistError):
+    """Code on the device raised; `str(error)` is `type: message`, on the user's own line."""
+
+    advice = "look at `traceback`: its lines are those of your own source"
+
+    def __init__(self, kind: str, message: str = "", *, traceback: str = "") -> None:
+        text = f"{kind}: {message}" if message else kind
+        super().__init__(text)
+        self.kind = kind
+        """The exception's type name on the device, such as `OSError`."""
+        self.message = message
+        self.traceback = traceback
+        """The device's traceback, with the host's files and lines where they are known."""
+
+    def __str__(self) -> str:
+        """Return one line; `traceback` has the rest."""
+        return str(self.args[0])
+
+
+class DeviceMemoryError(DeviceError, MemoryError):
+    """The device's memory is exhausted, also after a collection (DESIGN 7)."""
+
+    is_recoverable = True
+    advice = "send less at once, or end a session that shares the device"
+
+    def __init__(self, *, free: int, traceback: str = "") -> None:
+        super().__init__("MemoryError", f"{free} bytes are free", traceback=traceback)
+        self.free = free
+        """Bytes that were free after the collection; -1 where the device does not say."""
+
+
+class CapabilityError(KlemheistError):
+    """This device cannot do what was asked, or does not say what it can."""
+
+    advice = "compare with `session.device.capabilities`"
+
+
+class SessionError(KlemheistError):
+    """A session, or its manager, is not in the state for this."""
+
+    advice = "look at `session.status`"
+
+
+class SessionClosed(SessionError):
+    """The session has ended, or is ending."""
+
+    advice = "create a new session"
+
+
+class SessionNotFound(SessionError, LookupError):
+    """No live session has this id."""
+
+    advice = "`manager.snapshot()` shows those that live"
+
+
+class SessionLimitError(SessionError):
+    """`max_concurrent_sessions` are already live."""
+
+    is_recoverable = True
+    advice = "end a session, or raise SessionOptions.max_concurrent_sessions"
+
+
+class SessionFaulted(SessionError):
+    """The session could not be brought back after a fault, or its policy forbids it."""
+
+    advice = "create a new session, or choose another restart policy"
+
+
+class StaleHandle(SessionError):
+    """The handle belongs to an earlier boot of the device's interpreter (DESIGN 3.4)."""
+
+    advice = "make the object again in this generation"
+
+
+class QueueFull(SessionError):
+    """Too many calls of this session wait for the device."""
+
+    is_recoverable = True
+    advice = "wait for some of the futures before submitting more"
+
+
+class CallCancelled(SessionError):
+    """The call was cancelled; `maybe_executed` says whether it had begun."""
+
+    advice = "nothing: somebody did not want the result any more"
+
+    def __init__(self, message: str, *, maybe_executed: bool) -> None:
+        super().__init__(message)
+        self.maybe_executed = maybe_executed
+
+
+class ResourceCleanupError(KlemheistError, ExceptionGroup[Exception]):
+    """Some cleanups of a session failed; all others were done (SES-100, SES-102)."""
+
+    advice: ClassVar[str] = "look at `exceptions`; what is owed is done when the device is back"
+
+    result: object = None
+    """What the operation returned, where its session could not be cleaned up (SES-108)."""

@@ -1,0 +1,151 @@
+"""The Session actor: takes messages, watches its device, and brings the session back after faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
+
+from loguru import logger
+
+from klemheist.actors.device.port import DeviceEvent
+from klemheist.actors.errors import SessionError
+from klemheist.actors.messages import (
+    Call,
+    DeviceDown,
+    DeviceUp,
+    EndSession,
+    Execute,
+    GetStatus,
+    Interrupt,
+)
+from klemheist.actors.operation import copy_to
+from klemheist.actors.runtime.actor import LATER, Actor
+from klemheist.actors.runtime.clock import SYSTEM_CLOCK
+from klemheist.actors.runtime.exits import ExitReason
+from klemheist.actors.runtime.future import Future
+from klemheist.transports.errors import LinkError
+
+from .core import SessionCore
+from .status import Turn
+
+
+class SessionActor(Actor):
+    """One incarnation of a session; what it is stands in its `SessionCore`."""
+
+    inline: ClassVar[bool] = True
+
+    def __init__(self, core: SessionCore, *, recovers: bool = True) -> None:
+        super().__init__()
+        self.core = core
+        self._recovers = recovers
+        self._log = logger.bind(session=core.session_id, device=core.port.url)
+        self._unlisten: Callable[[], None] = lambda: None
+
+    # -- life --------------------------------------------------------------------------------------
+
+    def on_restart(self, reason: ExitReason, attempt: int) -> None:
+        """A crash of this actor is a new attachment of the same session."""
+        self._log.warning("session restarted after {}", reason)
+        self.core.attach()
+
+    def on_start(self) -> None:
+        """Watch the device, and the idle limit."""
+        self._unlisten = self.core.port.listen(self._heard)
+        self.schedule(self.core.options.default_session_timeout, _IDLE)
+
+    def on_exit(self, reason: ExitReason) -> None:
+        """Watch no more."""
+        self._unlisten()
+
+    # -- messages ----------------------------------------------------------------------------------
+
+    def on_receive(self, message: Any) -> Any:
+        """Take a message; calls are answered when the device has answered."""
+        core = self.core
+        match message:
+            case Execute(code=code, timeout=timeout):
+                return self._later(core.execute(code, timeout=timeout))
+            case Call(name=name, args=args, kwargs=kwargs, timeout=timeout):
+                source = core.tasks.get(name)
+                if source is None:
+                    known = ", ".join(core.tasks) or "none"
+                    raise SessionError(f"no task {name!r} in this session; it has: {known}")
+                return self._later(core.call(source, args, kwargs, timeout=timeout))
+            case Interrupt():
+                core.interrupt()
+            case EndSession():
+                return self._later(core.end())
+            case GetStatus():
+                return core.describe()
+            case DeviceDown(reason=reason):
+                self._down(reason)
+            case DeviceUp() as up:
+                self._up(up)
+            case _ if message is _IDLE:
+                self._check_idle()
+            case _:
+                return super().on_receive(message)
+        return None
+
+    def _later(self, future: Future[Any]) -> Any:
+        reply = self._answering
+        if reply is None:
+            future.add_done_callback(self._unasked)
+        else:
+            copy_to(reply, future)
+        return LATER
+
+    def _unasked(self, future: Future[Any]) -> None:
+        error = future.exception()
+        if error is not None:
+            self._log.warning("a message failed, and nobody asked for its answer: {}", error)
+
+    # -- the device ----------------------------------------------------------------------------------
+
+    def _heard(self, event: DeviceEvent) -> None:
+        """On the device's turn: only pass it on."""
+        if event.kind in ("down", "reset", "recovering"):
+            self.post(self.on_receive, DeviceDown(event.text))
+        elif event.kind == "failed":
+            self.post(self._fault, event.text)
+        elif event.kind == "up":
+            self.post(self.on_receive, DeviceUp(event.generation, event.same_boot))
+
+    def _down(self, reason: str) -> None:
+        if self.core.move(Turn.DOWN):
+            self._log.info("device is away: {}", reason)
+
+    def _up(self, up: DeviceUp) -> None:
+        if up.same_boot:
+            self.core.move(Turn.UP)
+        elif not self._recovers:
+            self._fault("the device booted anew, and this session is not to be restarted")
+        else:
+            self.core.recover().add_done_callback(partial(self.post, self._recovered))
+
+    def _recovered(self, recovery: Future[Any]) -> None:
+        error = recovery.exception()
+        if error is None:
+            self.core.move(Turn.UP)
+        elif not isinstance(error, LinkError | SessionError):  # those are told by another event
+            self._fault(f"its setup failed in the new boot: {error}")
+
+    def _fault(self, why: str) -> None:
+        if self.core.move(Turn.FAULT):
+            self._log.error("session faulted: {}", why)
+            self.core.end()
+
+    # -- the idle limit --------------------------------------------------------------------------------
+
+    def _check_idle(self) -> None:
+        limit = self.core.options.default_session_timeout
+        left = self.core.last_used + limit - SYSTEM_CLOCK.monotonic()
+        if left > 0:
+            self.schedule(left, _IDLE)
+        else:
+            self._log.warning("session was not used for {} s and is ended", limit)
+            self.core.end()
+
+
+_IDLE = object()

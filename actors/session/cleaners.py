@@ -1,0 +1,139 @@
+"""The trackers: a session's child actors that clean up what it holds, on a message (DESIGN 4).
+
+They hold views of the ledger and no state of their own that matters: one that crashes is started
+again and told again. `Cleanup` is idempotent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
+
+from loguru import logger
+
+from klemheist.actors.background import in_background
+from klemheist.actors.messages import Cleaned, Cleanup
+from klemheist.actors.runtime.actor import Actor
+from klemheist.actors.runtime.future import Future
+from klemheist.actors.runtime.timers import TIMERS
+from klemheist.transports.errors import LinkError
+
+from .core import SessionCore
+from .ledger import Act, Entry, EntryKind
+from .resources import CancelToken, Resource, during_cleanup
+
+
+class Reports(Protocol):
+    """Whom a tracker tells: the session's node."""
+
+    def __call__(self, message: Cleaned) -> object:
+        """Take the message; must not block."""
+
+
+class Cleaner(Actor):
+    """What all trackers have in common: find the entry, undo it, say how it went."""
+
+    inline: ClassVar[bool] = True
+    kind: ClassVar[EntryKind]
+
+    def __init__(self, core: SessionCore, report: Reports) -> None:
+        super().__init__()
+        self.core = core
+        self._reports = report
+
+    def on_receive(self, message: Any) -> Any:
+        """Take `Cleanup`; the answer is a `Cleaned` to the node."""
+        match message:
+            case Cleanup(number=number, deadline=deadline):
+                self._cleanup(number, deadline)
+            case _:
+                return super().on_receive(message)
+        return None
+
+    def _cleanup(self, number: int, deadline: float) -> None:
+        entry = next((e for e in self.core.ledger.entries(self.kind) if e.number == number), None)
+        if entry is None:
+            self._reports(Cleaned(number))
+            return
+        repeated = not self.core.ledger.act(entry, Act.CLEAN)
+        self.undo(entry, deadline, repeated=repeated)
+
+    def undo(self, entry: Entry, deadline: float, *, repeated: bool) -> None:
+        """Begin to clean one entry; `self.report` ends it."""
+        raise NotImplementedError
+
+    def report(self, entry: Entry, error: BaseException | None, *, owed: bool = False) -> None:
+        """Say how it went, once."""
+        act = Act.OWE if owed else Act.DONE if error is None else Act.FAIL
+        if not self.core.ledger.act(entry, act):
+            return
+        if error is not None:
+            logger.bind(session=self.core.session_id).warning(
+                "cleanup of {} {} failed: {}", entry.kind, entry.key, error
+            )
+        known = error if isinstance(error, Exception) or error is None else RuntimeError(repr(error))
+        self._reports(Cleaned(entry.number, known, owed))
+
+
+class ResourceCleaner(Cleaner):
+    """Runs the cleanup of a resource, a user's callable, in a thread of its own."""
+
+    kind = EntryKind.RESOURCE
+
+    def undo(self, entry: Entry, deadline: float, *, repeated: bool) -> None:
+        """Run it, and give up on it at the deadline."""
+        resource: Resource = entry.held
+        token = CancelToken()
+        work = in_background(lambda: self._run(resource, token), name="cleanup")
+        timer = TIMERS.call_at(deadline, self.post, self._overdue, entry, token)
+
+        def ended(future: Future[None]) -> None:
+            timer.cancel()
+            self.post(self._ended, entry, future)
+
+        work.add_done_callback(ended)
+
+    def _run(self, resource: Resource, token: CancelToken) -> None:
+        with during_cleanup(self.core.session_id):
+            rest = resource.cleanup(token)
+            if inspect.isawaitable(rest):
+                asyncio.run(_awaited(rest))
+
+    def _overdue(self, entry: Entry, token: CancelToken) -> None:
+        token.cancel("the time for this cleanup is up")
+        self.report(entry, TimeoutError(f"{entry.key}: its cleanup did not end in time"))
+
+    def _ended(self, entry: Entry, future: Future[None]) -> None:
+        error = future.exception()
+        resource: Resource = entry.held
+        away = isinstance(error, LinkError) and self._owe(resource)
+        self.report(entry, error, owed=away)
+
+    def _owe(self, resource: Resource) -> bool:
+        """Leave the cleanup to the device's debts, where there is code for it (DESIGN 4)."""
+        if resource.undo is None:
+            return False
+        self.core.port.debts.add_code(
+            f"{self.core.session_id}/{resource.resource_id}",
+            resource.undo,
+            boot=None if resource.persistent else self.core.port.board.boot,
+        )
+        return True
+
+
+class DeploymentCleaner(Cleaner):
+    """Forgets what was deployed: on the device it goes with the namespace (SES-061)."""
+
+    kind = EntryKind.DEPLOYMENT
+
+    def undo(self, entry: Entry, deadline: float, *, repeated: bool) -> None:
+        """Forget it."""
+        self.report(entry, None)
+
+
+async def _awaited(rest: Any) -> None:
+    await rest
+
+

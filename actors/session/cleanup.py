@@ -1,0 +1,82 @@
+"""Carries out the cleanup plan of a session: one message at a time, each under its deadline."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from klemheist.actors.messages import Cleaned, Cleanup
+from klemheist.actors.operation import Steps, operation
+from klemheist.actors.runtime.clock import SYSTEM_CLOCK
+from klemheist.actors.runtime.future import Future
+from klemheist.actors.runtime.timers import TIMERS
+
+from .core import SessionCore
+from .ledger import Act, Entry, EntryKind, cleanup_plan
+
+SLACK: Final = 0.25
+"""Seconds that the sender waits longer than the tracker, so that the tracker's word comes first."""
+LEAST: Final = 0.05
+"""Seconds that even the last of many cleanups gets."""
+TELL_AGAIN: Final = 0.5
+"""Seconds after which an unanswered message is sent again: the tracker may have been restarted."""
+
+
+class Cleanups:
+    """Sends `Cleanup` to the trackers and collects their `Cleaned`."""
+
+    def __init__(self, core: SessionCore) -> None:
+        self._core = core
+        self._waiting: dict[int, Future[Cleaned]] = {}
+
+    def report(self, message: Cleaned) -> None:
+        """Take a tracker's word."""
+        waiting = self._waiting.pop(message.number, None)
+        if waiting is not None:
+            waiting.set(message)
+
+    @operation
+    def run(self, timeout: float) -> Steps[list[Cleaned]]:
+        """Clean everything that is held, in the order of the plan; the future never fails."""
+        plan = cleanup_plan(self._core.ledger.entries())
+        ends = SYSTEM_CLOCK.monotonic() + timeout
+        cleaned: list[Cleaned] = []
+        for index, entry in enumerate(plan):
+            now = SYSTEM_CLOCK.monotonic()
+            share = max(LEAST, (ends - now) / (len(plan) - index))
+            cleaned.append((yield self._clean(entry, now + share)))
+        return cleaned
+
+    def one(self, kind: EntryKind, key: str) -> Future[Cleaned]:
+        """Clean one entry up now, within the session's limit; one that is not held is clean."""
+        entry = self._core.ledger.find(kind, key)
+        if entry is None:
+            clean: Future[Cleaned] = Future()
+            clean.set(Cleaned(0))
+            return clean
+        limit = self._core.options.resource_cleanup_timeout
+        return self._clean(entry, SYSTEM_CLOCK.monotonic() + limit)
+
+    def _clean(self, entry: Entry, deadline: float) -> Future[Cleaned]:
+        waiting = self._waiting[entry.number] = Future()
+        self._tell(entry, deadline)
+        TIMERS.call_at(deadline + SLACK, self._overdue, entry)
+        return waiting
+
+    def _tell(self, entry: Entry, deadline: float) -> None:
+        """Tell the tracker, and tell it again while it does not answer: it may have crashed."""
+        if entry.number not in self._waiting:
+            return
+        spawn = self._core.spawn
+        tracker = spawn.find(entry.kind) if spawn is not None else None
+        if tracker is not None:
+            tracker.actor_ref.tell(Cleanup(entry.number, deadline))
+        again = SYSTEM_CLOCK.monotonic() + TELL_AGAIN
+        if again < deadline:
+            TIMERS.call_at(again, self._tell, entry, deadline)
+
+    def _overdue(self, entry: Entry) -> None:
+        if entry.number in self._waiting:
+            self._core.ledger.act(entry, Act.FAIL)
+            late = TimeoutError(f"{entry.kind} {entry.key}: its cleanup did not end in time")
+            self.report(Cleaned(entry.number, late))
+

@@ -1,0 +1,82 @@
+"""`session.executor_context` and `session.device_context`: narrow views for code that is handed one."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from klemheist.actors.device.port import Capabilities
+
+from .tracker import TrackerView
+
+if TYPE_CHECKING:
+    from .core import SessionCore
+
+
+class ExecutorContext:
+    """What an executor needs of its session (SES-025, SES-064 to SES-067)."""
+
+    def __init__(self, core: SessionCore) -> None:
+        self._core = core
+        self._numbers = itertools.count(1)
+        self.resource_tracker = TrackerView(core)
+        """The session's tracker."""
+
+    @property
+    def session_id(self) -> str:
+        """The session's id."""
+        return self._core.session_id
+
+    def is_method_deployed(self, signature: str, code_hash: str) -> bool:
+        """Whether this very code is deployed under this signature."""
+        return self.resource_tracker.is_method_deployed(signature, code_hash)
+
+    def register_method_deployment(self, signature: str, code_hash: str) -> None:
+        """Record a deployment."""
+        self.resource_tracker.register_deployed_method(signature, code_hash)
+
+    def allocate_thread_id(self, method: str) -> str:
+        """Return an id for a thread, unique in the session."""
+        return f"{method}-{next(self._numbers)}"
+
+
+class DeviceContext:
+    """The device, as one of its sessions sees it (SES-026, SES-078 to SES-080)."""
+
+    def __init__(self, core: SessionCore) -> None:
+        self._core = core
+
+    @property
+    def session_id(self) -> str:
+        """The session's id."""
+        return self._core.session_id
+
+    @property
+    def url(self) -> str:
+        """The device's normalised URL: its key."""
+        return self._core.port.url
+
+    @property
+    def status(self) -> str:
+        """Where the device stands: up, down, recovering, …"""
+        return self._core.port.state.value
+
+    @property
+    def generation(self) -> int:
+        """Which boot of its interpreter this is, counted from 1."""
+        return self._core.port.generation
+
+    @property
+    def capabilities(self) -> Capabilities | None:
+        """What it can do; None before it was detected."""
+        return self._core.port.capabilities
+
+    def get_protocol_capabilities(self) -> dict[str, Any]:
+        """Return how the link to it is used."""
+        board = self._core.port.board
+        return {"raw_paste": board.paste, "credit": board.credit, "longest_source": board.longest}
+
+    def get_device_info(self) -> dict[str, Any]:
+        """Return what it says of itself."""
+        found = self._core.port.require()
+        return {"url": self.url, "platform": found.platform, "firmware": found.firmware}

@@ -1,0 +1,158 @@
+"""What a session holds, entry by entry, so that all of it can be given back.
+
+The ledger belongs to the session's supervisor node and survives the crash of the Session and of its
+trackers (DESIGN 2). Registration and look-up are locked operations on the caller's thread; nobody
+is asked anything.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+import msgpack
+
+
+class EntryKind(StrEnum):
+    """Which tracker cleans an entry up."""
+
+    RESOURCE = "resource"
+    THREAD = "thread"
+    DEPLOYMENT = "deployment"
+
+
+class EntryState(StrEnum):
+    """Where an entry stands."""
+
+    HELD = "held"
+    CLEANING = "cleaning"
+    GONE = "gone"
+    OWED = "owed"
+
+
+class Act(StrEnum):
+    """What moves an entry."""
+
+    CLEAN = "clean"
+    DONE = "done"
+    FAIL = "fail"
+    OWE = "owe"
+
+
+H, C, G, O = EntryState.HELD, EntryState.CLEANING, EntryState.GONE, EntryState.OWED
+
+MOVES: Final[dict[tuple[EntryState, Act], EntryState]] = {
+    (H, Act.CLEAN): C,
+    (H, Act.DONE): G,  # given back by the user, or dead by itself
+    (H, Act.OWE): O,
+    (C, Act.CLEAN): C,  # a repeated message: the cleanup itself runs once on the device
+    (C, Act.DONE): G,
+    (C, Act.FAIL): G,  # it was tried once, and reported
+    (C, Act.OWE): O,
+    (O, Act.CLEAN): C,
+    (O, Act.DONE): G,
+}
+
+
+@dataclass(slots=True)
+class Entry:
+    """One thing that a session holds."""
+
+    number: int
+    kind: EntryKind
+    key: str
+    held: Any = field(repr=False)
+    """What the tracker needs to clean it up."""
+    state: EntryState = EntryState.HELD
+
+
+class Journal(Protocol):
+    """Where a ledger is written down; memory first, databases with the store."""
+
+    def record(self, session_id: str, record: bytes) -> None:
+        """Keep one record."""
+
+
+class Ledger:
+    """The entries of one session, numbered in the order of their registration."""
+
+    def __init__(self, session_id: str, journal: Journal | None = None) -> None:
+        self.session_id = session_id
+        self._journal = journal
+        self._numbers = itertools.count(1)
+        self._entries: dict[tuple[EntryKind, str], Entry] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def register(self, kind: EntryKind, key: str, held: Any) -> Entry | None:
+        """Hold one more thing; an entry of the same kind and key is replaced in place.
+
+        Returns:
+            The entry; None where the ledger is closed: the session's cleanup is past this.
+        """
+        with self._lock:
+            if self._closed:
+                return None
+            entry = self._entries.get((kind, key))
+            if entry is not None and entry.state is EntryState.HELD:
+                entry.held = held
+                return entry
+            entry = Entry(next(self._numbers), kind, key, held)
+            self._entries[kind, key] = entry
+        self._write(entry)
+        return entry
+
+    def close(self) -> None:
+        """Take nothing more."""
+        with self._lock:
+            self._closed = True
+
+    def find(self, kind: EntryKind, key: str) -> Entry | None:
+        """Return the entry that holds `key`, if it is held."""
+        entry = self._entries.get((kind, key))
+        return entry if entry is not None and entry.state is not EntryState.GONE else None
+
+    def act(self, entry: Entry, act: Act) -> bool:
+        """Move an entry; False, and nothing happens, where the table has no such move."""
+        with self._lock:
+            state = MOVES.get((entry.state, act))
+            if state is None:
+                return False
+            entry.state = state
+            if state is EntryState.GONE and self._entries.get((entry.kind, entry.key)) is entry:
+                del self._entries[entry.kind, entry.key]
+        self._write(entry)
+        return True
+
+    def entries(self, kind: EntryKind | None = None) -> tuple[Entry, ...]:
+        """Return a snapshot of what is held, being cleaned or owed, in the order of registration."""
+        with self._lock:
+            found = [e for e in self._entries.values() if kind is None or e.kind is kind]
+        return tuple(sorted(found, key=lambda entry: entry.number))
+
+    def drop(self, kind: EntryKind, keep: Callable[[Entry], bool]) -> None:
+        """Forget entries that a new boot of the device has made void."""
+        for entry in self.entries(kind):
+            if not keep(entry):
+                self.act(entry, Act.DONE)
+
+    def _write(self, entry: Entry) -> None:
+        if self._journal is not None:
+            record = [entry.number, entry.kind.value, entry.key, entry.state.value]
+            self._journal.record(self.session_id, msgpack.packb(record))
+
+
+def cleanup_plan(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """Return what is to be cleaned, in order: reverse registration, across all kinds (DESIGN 4)."""
+    waiting = (EntryState.HELD, EntryState.CLEANING)
+    return tuple(
+        sorted(
+            (entry for entry in entries if entry.state in waiting),
+            key=lambda entry: entry.number,
+            reverse=True,
+        )
+    )

@@ -1,0 +1,192 @@
+"""A session's side on the device: its namespace, what is deployed there, and how it is called.
+
+Procedures only (pure generators); the Device runs each as one call. Whatever the interpreter lost by
+booting anew is put back by `ready`, as the first thing of the next procedure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from klemheist.actors.errors import CapabilityError, DeviceMemoryError
+from klemheist.actors.sources import Source
+from klemheist.transports.repl.agent import AGENT_NAMESPACE, FIRST_TASK, Entry
+from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.frames import Frame, FrameKind
+from klemheist.transports.repl.procedures import Procedure, applied, numbered, one_line, sent
+from klemheist.transports.repl.values import encode_arguments, is_plain
+
+from .answers import Place, Tracer, value_of
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One top-level statement to execute in a namespace, and where it stands on the host."""
+
+    text: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Statements that make a namespace what it was: they run again in each generation."""
+
+    pieces: tuple[Piece, ...]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """The parameters, which become names before the statements run."""
+
+
+@dataclass(slots=True, eq=False)
+class Numbers:
+    """A device's numbers: namespaces, and entries in its function table."""
+
+    next_namespace: int = 1
+    next_entry: int = FIRST_TASK
+    free_entries: list[int] = field(default_factory=list)
+
+    def namespace(self) -> int:
+        """Return a number that no live session of this device has."""
+        self.next_namespace += 1
+        return self.next_namespace - 1
+
+    def entry(self) -> int:
+        """Return a free entry of the function table."""
+        if self.free_entries:
+            return self.free_entries.pop()
+        self.next_entry += 1
+        return self.next_entry - 1
+
+
+class Namespace:
+    """One session's namespace on the device, as the host knows it."""
+
+    def __init__(self, numbers: Numbers) -> None:
+        self._numbers = numbers
+        self.number = numbers.namespace()
+        self.boot = ""
+        """The boot in which all this is true; another one voids it."""
+        self.entries: dict[str, tuple[str, int]] = {}
+        """Name -> the hash of what is deployed under it, and its entry."""
+        self.setups: list[Setup] = []
+        self.tracer = Tracer()
+        self.on_deployed: Callable[[Source], object] = _nobody
+        """Told of each deployment that worked, on the device's turn."""
+        self.on_void: Callable[[], object] = _nobody
+        """Told when a new boot has made all deployments void."""
+
+    # -- making it what it should be --------------------------------------------------------------
+
+    def ready(self, board: Board) -> Procedure[None]:
+        """See that the namespace exists in this boot, with all its setups done."""
+        if self.boot == board.boot:
+            return
+        self._void()
+        self.on_void()
+        yield from numbered(board, Entry.OPEN, self.number)
+        for setup in tuple(self.setups):
+            yield from self._set_up(board, setup)
+        self.boot = board.boot
+
+    def _void(self) -> None:
+        self._numbers.free_entries.extend(entry for _, entry in self.entries.values())
+        self.entries.clear()
+        self.boot = ""
+
+    def set_up(self, board: Board, setup: Setup) -> Procedure[None]:
+        """Run a setup, and remember it for the generations to come once it has worked."""
+        yield from self.ready(board)
+        yield from self._set_up(board, setup)
+        self.setups.append(setup)
+
+    def _set_up(self, board: Board, setup: Setup) -> Procedure[None]:
+        if setup.values:
+            yield from self._bind(board, setup.values)
+        yield from self._run(board, setup.pieces)
+
+    def run(self, board: Board, pieces: tuple[Piece, ...]) -> Procedure[None]:
+        """Execute statements at the namespace's top level."""
+        yield from self.ready(board)
+        yield from self._run(board, pieces)
+
+    def _run(self, board: Board, pieces: tuple[Piece, ...]) -> Procedure[None]:
+        for piece in pieces:
+            yield from self._execute(board, piece.text, piece.place)
+
+    def _execute(self, board: Board, text: str, place: Place) -> Procedure[None]:
+        source = text.encode("utf-8", "surrogatepass")
+        if len(source) > board.longest:
+            raise CapabilityError(
+                f"{place.filename}, line {place.line(1)}: the statement has {len(source)} bytes, "
+                f"this device takes {board.longest} at once; make it several statements"
+            )
+        answer = yield from applied(board, Entry.EXEC, self.number, source)
+        yield from value_of(board, answer, self.tracer, place)
+
+    # -- deploying and calling ----------------------------------------------------------------------
+
+    def deploy(self, board: Board, source: Source) -> Procedure[bool]:
+        """See that a function is there; True where it had to be sent (SES-057, SES-059, SES-060)."""
+        yield from self.ready(board)
+        known = self.entries.get(source.name)
+        if known is not None and known[0] == source.hash:
+            return False
+        self.tracer.add(source)
+        place = Place(source.filename, source.line_map)
+        try:
+            yield from self._execute(board, source.text, place)
+        except DeviceMemoryError:  # once more: that error came after a collection (DESIGN 7)
+            yield from self._execute(board, source.text, place)
+        entry = self._numbers.entry() if known is None else known[1]
+        frame, error = yield from numbered(board, Entry.BIND, entry, self.number, source.name)
+        yield from value_of(board, (frame, error), self.tracer)
+        self.entries[source.name] = (source.hash, entry)
+        self.on_deployed(source)
+        return True
+
+    def call(
+        self, board: Board, source: Source, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Procedure[object]:
+        """Call a deployed function, deploying it first where that is needed."""
+        known = self.entries.get(source.name)
+        if known is None or known[0] != source.hash or self.boot != board.boot:
+            yield from self.deploy(board, source)
+            known = self.entries[source.name]
+        entry = known[1]
+        if not kwargs and is_plain(args) and (line := one_line(board, entry, args)):
+            answer = yield from sent(board, *line)
+        else:
+            text = f"G[{entry}]({encode_arguments(args, kwargs, single=board.single)})"
+            answer = yield from applied(board, Entry.EVAL, AGENT_NAMESPACE, text.encode())
+        if answer[0].kind is FrameKind.VALUE and answer[0].text.isdigit():
+            return int(answer[0].text)  # the commonest result, without a detour
+        return (yield from value_of(board, answer, self.tracer))
+
+    def evaluate(self, board: Board, code: str, place: Place) -> Procedure[object]:
+        """Evaluate an expression in the namespace."""
+        yield from self.ready(board)
+        source = code.strip().encode("utf-8", "surrogatepass")
+        answer = yield from applied(board, Entry.EVAL, self.number, source)
+        return (yield from value_of(board, answer, self.tracer, place))
+
+    def _bind(self, board: Board, values: Mapping[str, Any]) -> Procedure[None]:
+        """Make values names in the namespace: the parameters of a setup."""
+        names = encode_arguments((), values, single=board.single)
+        text = f"S[{self.number}].update({names})"
+        answer = yield from applied(board, Entry.EVAL, AGENT_NAMESPACE, text.encode())
+        yield from value_of(board, answer, self.tracer)
+
+    def close(self, board: Board) -> Procedure[int]:
+        """Drop the namespace and its functions, and collect; return the free memory."""
+        if self.boot != board.boot:
+            return -1
+        entries = tuple(entry for _, entry in self.entries.values())
+        frame: Frame
+        frame, _ = yield from numbered(board, Entry.CLOSE, self.number, entries)
+        self._void()
+        return int(frame.text) if frame.kind is FrameKind.VALUE else -1
+
+
+def _nobody(*_: object) -> None:
+    """Stands where nobody listens."""

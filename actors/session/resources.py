@@ -1,0 +1,135 @@
+"""What a session can hold, and the frozen views that its tracker returns."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from klemheist.actors.done import Done
+
+
+class CancelToken:
+    """Says to whoever does something long that it is not wanted any more.
+
+    Pass one as `cancel=`; call `cancel()` from any thread. It is level-triggered: once cancelled, it
+    stays so.
+    """
+
+    __slots__ = ("_done",)
+
+    def __init__(self) -> None:
+        self._done = Done()
+
+    def cancel(self, reason: str | None = None) -> bool:
+        """Cancel; True for the first caller."""
+        return self._done.close(reason or "cancelled")
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._done.is_set()
+
+    def on_cancel(self, fn: Callable[[object], object]) -> Callable[[], None]:
+        """Call `fn(reason)` when cancelled, at once if it is; returns the undo."""
+        return self._done.add_callback(fn)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until cancelled, up to `timeout` seconds; True when it is."""
+        return self._done.wait(timeout)
+
+
+class Resource:
+    """Something a session holds until it ends: subclass it, or give it a `cleanup` callable.
+
+    Args:
+        resource_type: what it is, for statistics.
+        cleanup: called once with a `CancelToken` when the session ends, in a thread of its own; it
+            may use the session. A coroutine function is run to its end.
+        resource_id: unique within the session; made up where it is not given.
+        estimated_cost: what it costs, in units of your own.
+        persistent: it outlives the device's memory (files, external hardware): its cleanup is owed
+            where the device is away. Others are gone with the boot.
+        undo: self-contained code for the device that undoes it when the owed cleanup is done.
+
+    Source: SES-062.
+    """
+
+    def __init__(
+        self,
+        resource_type: str,
+        cleanup: Callable[[CancelToken], Awaitable[None] | None] | None = None,
+        *,
+        resource_id: str | None = None,
+        estimated_cost: int = 0,
+        persistent: bool = False,
+        undo: str | None = None,
+    ) -> None:
+        self.resource_type = resource_type
+        self.resource_id = resource_id or f"{resource_type}-{uuid.uuid4().hex[:8]}"
+        self.estimated_cost = estimated_cost
+        self.persistent = persistent
+        self.undo = undo
+        self.created_at = datetime.now(UTC)
+        self._cleanup = cleanup
+
+    def cleanup(self, cancel: CancelToken) -> Awaitable[None] | None:
+        """Give it back; `cancel` is cancelled when the time for it is up."""
+        return self._cleanup(cancel) if self._cleanup is not None else None
+
+    def __repr__(self) -> str:
+        return f"<{self.resource_type} {self.resource_id!r}, cost {self.estimated_cost}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackgroundThreadInfo:
+    """A thread that a session has running on its device (SES-050)."""
+
+    thread_id: str
+    method_name: str
+    registered_at: datetime
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployedMethodInfo:
+    """A function that a session has sent to its device (SES-055)."""
+
+    signature: str
+    code_hash: str
+    deployed_at: datetime
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceUsageStats:
+    """What a session holds, in numbers (SES-110)."""
+
+    total_resources: int = 0
+    total_resource_cost: int = 0
+    resources_by_type: Mapping[str, int] = field(default_factory=dict)
+    background_threads: int = 0
+    deployed_methods: int = 0
+
+
+_local = threading.local()
+
+
+class during_cleanup:  # noqa: N801 -- reads as a statement: `with during_cleanup(id):`
+    """Marks this thread as running a cleanup of one session: its calls are admitted (DESIGN 4)."""
+
+    def __init__(self, session_id: str) -> None:
+        self._session_id = session_id
+
+    def __enter__(self) -> None:
+        _local.cleaning = self._session_id
+
+    def __exit__(self, *_: object) -> None:
+        _local.cleaning = None
+
+
+def is_cleaning(session_id: str) -> bool:
+    """Whether this thread runs a cleanup of that session."""
+    return getattr(_local, "cleaning", None) == session_id

@@ -1,0 +1,216 @@
+"""The thread tracker: runs the steps of cooperative threads, watches real ones, and ends both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from loguru import logger
+
+from klemheist.actors.device.port import DeviceEvent
+from klemheist.actors.runtime.clock import SYSTEM_CLOCK
+from klemheist.actors.runtime.future import Future
+from klemheist.actors.runtime.timers import TIMERS
+from klemheist.actors.sources import Source
+from klemheist.transports.errors import LinkError
+
+from . import threads_remote
+from .cleaners import Cleaner
+from .ledger import Act, Entry, EntryKind
+
+if TYPE_CHECKING:
+    from .core import SessionCore
+
+STOP_EVERY: Final = 0.05
+"""Seconds between two questions whether a real thread has ended."""
+MOST_RESTARTS: Final = 3
+RESTART_PERIOD: Final = 5.0
+"""A thread that dies more often than so is not started again (the tree's own default intensity)."""
+
+
+@dataclass(slots=True, eq=False)
+class ThreadRecord:
+    """One thread of a session: what the ledger holds for it."""
+
+    thread_id: str
+    source: Source | None
+    """None where the user registered a thread of his own."""
+    args: tuple[Any, ...] = ()
+    restart: bool = False
+    registered_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    name: str = ""
+    boot: str = ""
+    real: bool = False
+    deaths: list[float] = field(default_factory=list)
+    stepping: bool = False
+
+
+class ThreadCleaner(Cleaner):
+    """The thread tracker of one session."""
+
+    kind = EntryKind.THREAD
+
+    def on_start(self) -> None:
+        """Listen to the device, and go on with the threads that the ledger holds."""
+        self._unlisten = self.core.port.listen(self._heard)
+        for entry in self.core.ledger.entries(self.kind):
+            self.watch(entry)
+
+    def on_exit(self, reason: object) -> None:
+        """Listen no more."""
+        self._unlisten()
+
+    def watch(self, entry: Entry) -> None:
+        """Begin to run the steps of a thread that was started."""
+        record: ThreadRecord = entry.held
+        if record.source is not None and not record.real:
+            self._later(0.0, entry)
+
+    # -- steps of cooperative threads ----------------------------------------------------------------
+
+    def _later(self, delay: float, entry: Entry) -> None:
+        TIMERS.call_later(max(delay, 0.0), self.post, self._step, entry, entry.held.boot)
+
+    def _step(self, entry: Entry, boot: str) -> None:
+        record: ThreadRecord = entry.held
+        if entry.state != "held" or record.boot != boot or record.stepping:
+            return
+        record.stepping = True
+        stepped = self.core.submit(
+            lambda board: threads_remote.step(self.core.namespace, board, record.thread_id, boot),
+            label=f"thread {record.name}",
+            lane="/threads",
+        )
+        stepped.add_done_callback(partial(self.post, self._stepped, entry, boot))
+
+    def _stepped(self, entry: Entry, boot: str, stepped: Future[Any]) -> None:
+        record: ThreadRecord = entry.held
+        record.stepping = False
+        error = stepped.exception()
+        if isinstance(error, LinkError):
+            if not self.core.port.board.boot or self.core.port.board.boot == boot:
+                self._later(0.2, entry)  # the same boot may come back; another one is told by `up`
+        elif error is not None:
+            self._died(entry, str(error))
+        elif isinstance(delay := stepped.get(), int | float):
+            if delay == threads_remote.FINISHED:
+                self.core.ledger.act(entry, Act.DONE)
+            else:
+                self._later(float(delay), entry)
+
+    # -- what happens to them ------------------------------------------------------------------------
+
+    def _heard(self, event: DeviceEvent) -> None:
+        if event.kind in ("up", "thread"):
+            self.post(self._up if event.kind == "up" else self._ended, event)
+
+    def _up(self, event: DeviceEvent) -> None:
+        """After a new boot, start again what is to be restarted; the rest is gone."""
+        if event.same_boot:
+            return
+        for entry in self.core.ledger.entries(self.kind):
+            if entry.state == "held" and entry.held.source is not None:
+                self._gone(entry, "the device booted anew")
+
+    def _ended(self, event: DeviceEvent) -> None:
+        """A real thread came to its end by itself."""
+        thread_id, _, message = event.text.partition(",")
+        entry = self.core.ledger.find(self.kind, thread_id)
+        if entry is None or entry.state != "held":
+            return
+        if message:
+            self._died(entry, message)
+        else:
+            self.core.ledger.act(entry, Act.DONE)
+
+    def _died(self, entry: Entry, why: str) -> None:
+        record: ThreadRecord = entry.held
+        logger.bind(session=self.core.session_id).warning("thread {} died: {}", record.name, why)
+        self.core.port.emit("thread died", f"{record.name}: {why}")
+        self._gone(entry, why)
+
+    def _gone(self, entry: Entry, why: str) -> None:
+        record: ThreadRecord = entry.held
+        now = SYSTEM_CLOCK.monotonic()
+        record.deaths = [at for at in record.deaths if at >= now - RESTART_PERIOD] + [now]
+        if record.restart and len(record.deaths) <= MOST_RESTARTS:
+            self._start(entry)
+        else:
+            self.core.ledger.act(entry, Act.DONE)
+            if record.restart:
+                self.core.port.emit("thread failed", f"{record.name}: {why}")
+
+    def _start(self, entry: Entry) -> None:
+        started = launch(self.core, entry.held)
+        started.add_done_callback(partial(self.post, self._started_again, entry))
+
+    def _started_again(self, entry: Entry, started: Future[Any]) -> None:
+        error = started.exception()
+        if error is None:
+            self.watch(entry)
+        elif isinstance(error, LinkError):
+            self.core.port.emit("thread waits", str(error))  # the next `up` brings it back
+        else:
+            self.core.ledger.act(entry, Act.DONE)
+
+    # -- cleanup -----------------------------------------------------------------------------------------
+
+    def undo(self, entry: Entry, deadline: float, *, repeated: bool) -> None:
+        """Ask the thread to end, until it has or its grace is over."""
+        record: ThreadRecord = entry.held
+        if record.source is None:
+            self.report(entry, None)
+            return
+        grace = SYSTEM_CLOCK.monotonic() + self.core.options.thread_grace
+        self._stop(entry, min(deadline, grace))
+
+    def _stop(self, entry: Entry, deadline: float) -> None:
+        record: ThreadRecord = entry.held
+        stopped = self.core.cleanup_call(
+            lambda board: threads_remote.stop(
+                self.core.namespace, board, record.thread_id, record.boot
+            ),
+            deadline,
+        )
+        stopped.add_done_callback(partial(self.post, self._stopped, entry, deadline))
+
+    def _stopped(self, entry: Entry, deadline: float, stopped: Future[Any]) -> None:
+        error = stopped.exception()
+        if isinstance(error, LinkError):
+            self._owe(entry)
+            self.report(entry, error, owed=True)
+        elif error is not None or stopped.get():
+            self.report(entry, error)
+        elif SYSTEM_CLOCK.monotonic() + STOP_EVERY < deadline:
+            TIMERS.call_later(STOP_EVERY, self.post, self._stop, entry, deadline)
+        else:
+            self._owe(entry)
+            name = entry.held.name
+            still = TimeoutError(f"thread {name} did not stop; end it by a reset of the device")
+            self.report(entry, still, owed=True)
+
+    def _owe(self, entry: Entry) -> None:
+        record: ThreadRecord = entry.held
+        code = f"U({record.thread_id!r})"
+        self.core.port.debts.add_agent_code(
+            f"{self.core.session_id}/thread {record.name}", code, boot=record.boot
+        )
+
+
+def launch(core: SessionCore, record: ThreadRecord, *, timeout: float | None = None) -> Future[Any]:
+    """Start a thread on the device; its record then knows in which boot it runs."""
+    source = record.source
+    assert source is not None
+
+    def procedure(board: Any) -> Any:
+        yield from threads_remote.start(
+            core.namespace, board, record.thread_id, source, record.args
+        )
+        record.boot, record.real = board.boot, threads_remote.is_real(board)
+
+    return core.submit(procedure, label=f"thread {record.name}", timeout=timeout)
+
+

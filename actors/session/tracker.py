@@ -1,0 +1,132 @@
+"""`session.resources`: the user's view of what a session holds (SES-030 to SES-041)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from .ledger import Act, EntryKind, EntryState
+from .resources import BackgroundThreadInfo, DeployedMethodInfo, Resource, ResourceUsageStats
+from .threads import ThreadRecord
+
+if TYPE_CHECKING:
+    from .core import SessionCore
+
+
+class TrackerView:
+    """Registration and look-up, at once and on the caller's thread; see `ResourceTracker`."""
+
+    def __init__(self, core: SessionCore) -> None:
+        self._core = core
+
+    @property
+    def session_id(self) -> str:
+        """The session whose tracker this is."""
+        return self._core.session_id
+
+    # -- threads
+
+    def register_background_thread(self, thread_id: str, method_name: str) -> None:
+        """Record a thread that your own code started on the device (SES-030)."""
+        record = ThreadRecord(thread_id, None, name=method_name)
+        self._core.track(EntryKind.THREAD, thread_id, record)
+
+    def unregister_background_thread(self, thread_id: str) -> bool:
+        """Forget a thread; False where none of this id is held (SES-031)."""
+        entry = self._core.ledger.find(EntryKind.THREAD, thread_id)
+        return entry is not None and self._core.ledger.act(entry, Act.DONE)
+
+    def get_active_threads(self) -> tuple[BackgroundThreadInfo, ...]:
+        """Return a snapshot of the threads (SES-032)."""
+        return tuple(
+            BackgroundThreadInfo(
+                thread_id=entry.key,
+                method_name=entry.held.name,
+                registered_at=entry.held.registered_at,
+                session_id=self.session_id,
+            )
+            for entry in self._core.ledger.entries(EntryKind.THREAD)
+        )
+
+    # -- deployments
+
+    def register_deployed_method(self, signature: str, code_hash: str) -> None:
+        """Record a deployment (SES-033)."""
+        info = DeployedMethodInfo(
+            signature=signature,
+            code_hash=code_hash,
+            deployed_at=datetime.now(UTC),
+            session_id=self.session_id,
+        )
+        self._core.track(EntryKind.DEPLOYMENT, signature, info)
+
+    def is_method_deployed(self, signature: str, code_hash: str) -> bool:
+        """Whether this very code is deployed under this signature (SES-034)."""
+        entry = self._core.ledger.find(EntryKind.DEPLOYMENT, signature)
+        return entry is not None and entry.held.code_hash == code_hash
+
+    def get_deployed_methods(self) -> tuple[DeployedMethodInfo, ...]:
+        """Return a snapshot of the deployments (SES-035)."""
+        return tuple(entry.held for entry in self._core.ledger.entries(EntryKind.DEPLOYMENT))
+
+    # -- resources
+
+    def register_resource(self, resource: Resource) -> None:
+        """Hold a resource until the session ends (SES-036)."""
+        self._core.track(EntryKind.RESOURCE, resource.resource_id, resource)
+
+    def get_active_resources(self) -> tuple[Resource, ...]:
+        """Return a snapshot of the resources that are not cleaned up yet (SES-037)."""
+        return tuple(
+            entry.held
+            for entry in self._core.ledger.entries(EntryKind.RESOURCE)
+            if entry.state is EntryState.HELD
+        )
+
+    def get_resource_stats(self) -> ResourceUsageStats:
+        """Return what is held, in numbers (SES-038)."""
+        resources = self.get_active_resources()
+        return ResourceUsageStats(
+            total_resources=len(resources),
+            total_resource_cost=sum(each.estimated_cost for each in resources),
+            resources_by_type=dict(Counter(each.resource_type for each in resources)),
+            background_threads=len(self.get_active_threads()),
+            deployed_methods=len(self.get_deployed_methods()),
+        )
+
+
+class ResourceTracker(TrackerView):
+    """What one session holds. As a context manager, it cleans up when it is left (SES-040)."""
+
+    def cleanup_resources(self, *, timeout: float | None = None) -> None:
+        """Clean up everything that is held now; the session goes on (SES-039).
+
+        Raises:
+            ResourceCleanupError: some failed; all others were done.
+        """
+        self._core.cleanup(timeout).get()
+
+    def __enter__(self) -> ResourceTracker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cleanup_resources()
+
+
+class AsyncResourceTracker(TrackerView):
+    """`ResourceTracker` for asyncio."""
+
+    async def cleanup_resources(self, *, timeout: float | None = None) -> None:
+        """Clean up everything that is held now; the session goes on (SES-039).
+
+        Raises:
+            ResourceCleanupError: some failed; all others were done.
+        """
+        await self._core.cleanup(timeout)
+
+    async def __aenter__(self) -> AsyncResourceTracker:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.cleanup_resources()

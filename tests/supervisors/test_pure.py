@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from klemheist.actors.runtime import Actor, ExitReason
+from klemheist.supervisors.child import BRUTAL_KILL, Backoff, ChildSpec, Restart, check_child_specs
+from klemheist.supervisors.child import child as child_spec
+from klemheist.supervisors.errors import InvalidChildSpec, InvalidFlags
+from klemheist.supervisors.intensity import RestartWindow
+from klemheist.supervisors.policy import must_restart
+from klemheist.supervisors.strategy import Strategy, affected
+from klemheist.supervisors.supervisor import Supervisor
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [("one_for_one", "b"), ("one_for_all", "abc"), ("rest_for_one", "bc")],
+)
+def test_whom_a_crash_concerns(strategy, expected):
+    assert affected(Strategy(strategy), "abc", "b") == tuple(expected)
+
+
+@given(st.lists(st.integers(), unique=True, min_size=1), st.data())
+def test_strategies_agree_with_their_definition(ids, data):
+    failed = data.draw(st.sampled_from(ids))
+    rest = affected(Strategy.REST_FOR_ONE, ids, failed)
+    assert rest[0] == failed
+    assert (*ids[: ids.index(failed)], *rest) == affected(Strategy.ONE_FOR_ALL, ids, failed)
+
+
+def test_the_window_allows_n_and_gives_up_at_the_next():
+    window = RestartWindow(2, 5.0)
+    assert [window.add(t) for t in (0, 1, 5)] == [True, True, False]
+    assert not RestartWindow(0, 5.0).add(0)
+
+
+def test_a_restart_on_the_edge_of_the_period_still_counts():
+    window = RestartWindow(1, 5.0)
+    assert window.add(0)
+    assert not window.add(5.0)
+    later = RestartWindow(1, 5.0)
+    assert later.add(0)
+    assert later.add(5.01)
+
+
+@given(st.integers(0, 5), st.floats(0.1, 10), st.lists(st.floats(0, 5), max_size=40))
+def test_the_window_agrees_with_a_model_that_forgets_nothing(limit, period, gaps):
+    window, now, moments = RestartWindow(limit, period), 0.0, []
+    for gap in gaps:
+        now += gap
+        moments.append(now)
+        recent = sum(moment >= now - period for moment in moments)
+        assert window.add(now) == (recent <= limit)
+        assert len(window.moments) <= limit + 1
+
+
+@pytest.mark.parametrize(("count", "period"), [(-1, 5), (1.5, 5), (True, 5), (1, 0), (1, "5")])
+def test_impossible_windows_are_refused(count, period):
+    with pytest.raises(InvalidFlags):
+        RestartWindow(count, period)
+
+
+def test_backoff_doubles_up_to_its_cap_and_jitter_comes_after_it():
+    backoff = Backoff(min=1, max=5, factor=2, jitter=0.5)
+    assert [backoff.delay(n, lambda: 0.0) for n in range(4)] == [1, 2, 4, 5]
+    assert backoff.delay(9, lambda: 1.0) == 7.5
+    assert backoff.delay(10**6, lambda: 0.0) == 5
+    assert backoff.steady_after() == 3
+
+
+@pytest.mark.parametrize("bad", [{"min": 2, "max": 1}, {"factor": 0.5}, {"jitter": -1}])
+def test_impossible_backoffs_are_refused(bad):
+    with pytest.raises(InvalidChildSpec, match="backoff"):
+        Backoff(**bad)
+
+
+@pytest.mark.parametrize(
+    ("restart", "expected"),
+    [("permanent", [1, 1, 1, 1]), ("transient", [0, 0, 1, 1]), ("temporary", [0, 0, 0, 0])],
+)
+def test_restart_types_against_exit_reasons(restart, expected):
+    reasons = [
+        ExitReason.NORMAL,
+        ExitReason.shutdown("x"),
+        ExitReason.KILLED,
+        ExitReason.error(ValueError()),
+    ]
+    assert [must_restart(Restart(restart), reason) for reason in reasons] == expected
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        ({"id": None}, "missing_id"),
+        ({"start": print}, "invalid_mfa"),
+        ({"start": int}, "invalid_mfa"),
+        ({"restart": "sometimes"}, "invalid_restart_type"),
+        ({"shutdown": -1}, "invalid_shutdown"),
+        ({"shutdown": "soon"}, "invalid_shutdown"),
+        ({"type": "boss"}, "invalid_child_type"),
+        ({"backoff": 3}, "invalid_backoff"),
+        ({"start_timeout": "x"}, "invalid_start_timeout"),
+    ],
+)
+def test_a_wrong_spec_is_refused_with_otps_code(bad, code):
+    with pytest.raises(InvalidChildSpec) as caught:
+        ChildSpec(**{"id": "a", "start": Actor, **bad})
+    assert caught.value.code == code
+    assert "\n" not in str(caught.value)
+
+
+def test_specs_must_be_specs_and_ids_unique():
+    for specs, code in (["x"], "invalid_child_spec"), ([child_spec(Actor)] * 2, None):
+        with pytest.raises(InvalidChildSpec) as caught:
+            check_child_specs(specs)
+        assert caught.value.code == (code or "duplicate_child_name")
+
+
+def test_defaults_are_otps():
+    worker, boss = child_spec(Actor), child_spec(Supervisor)
+    assert (worker.id, worker.restart, worker.patience) == ("Actor", Restart.PERMANENT, 5.0)
+    assert boss.patience == math.inf
+    assert boss.kind == "supervisor"
+    assert child_spec(Actor, shutdown=BRUTAL_KILL).patience is BRUTAL_KILL

@@ -1,0 +1,282 @@
+"""Every link passes the conformance suites."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pty
+import socket
+import subprocess
+import sys
+import threading
+import tty
+from contextlib import suppress
+
+import pytest
+import serial
+from klemheist.transports import (
+    Link,
+    LinkBusy,
+    LinkError,
+    LinkPermissionError,
+    create_link,
+    microbit,
+)
+
+from tests.transports.conformance import (
+    SECONDS,
+    BoardPeer,
+    BoardSuite,
+    EchoSuite,
+    Holdings,
+    Inbox,
+    Opened,
+    PeerSuite,
+    ProcessPeer,
+    echoes,
+    enter_raw,
+    run,
+)
+
+ECHO = "import os; [os.write(1, data) for data in iter(lambda: os.read(0, 65536), bytes())]"
+SERVER = """
+import os, socket
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+while True:
+    client, _ = server.accept()
+    try:
+        while data := client.recv(65536):
+            client.sendall(data)
+            if data == b"deaf": os.read(0, 1)
+    except ConnectionError:
+        pass
+"""
+
+
+class EchoServer:
+    """A process behind a TCP port."""
+
+    def __init__(self, scheme: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", SERVER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self.process.stdout
+        self.url = f"{scheme}://127.0.0.1:{int(self.process.stdout.readline())}"
+
+    ready = staticmethod(echoes)
+
+    def kill(self, link: Link) -> None:
+        self.process.kill()
+
+    def deafen(self, link: Link, inbox: Inbox) -> None:
+        link.write(b"deaf")
+        inbox.take(b"deaf")
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+def test_a_driven_link_delivers_on_the_calling_thread_and_lost_may_close_it():
+    server = EchoServer("tcp")
+    before = Holdings.now()
+    opened = Opened(server)
+    opened.inbox.lost = lambda error: (opened.inbox.errors.append(error), opened.link.close())
+    with opened:
+        for _ in range(20):
+            opened.link.write(b"x")
+            opened.link.drive(lambda: False, 0.005)
+        assert threading.get_ident() in opened.inbox.threads
+        server.kill(opened.link)
+        opened.link.drive(lambda: bool(opened.inbox.errors), SECONDS)
+    assert len(opened.inbox.errors) == 1
+    assert Holdings.now() == before
+    server.close()
+
+
+class TestTcp(EchoSuite, PeerSuite):
+    @pytest.fixture
+    def peer(self):
+        server = EchoServer("tcp")
+        yield server
+        server.close()
+
+    def test_a_closed_port_is_refused_in_one_line_and_leaves_nothing(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        before = Holdings.now()
+        with pytest.raises(LinkError, match="refused") as raised:
+            create_link(f"tcp://127.0.0.1:{port}").open(Inbox(), timeout=1.0)
+        assert "\n" not in str(raised.value)
+        assert Holdings.now() == before
+
+
+class TestSocketUrl(EchoSuite, PeerSuite):
+    @pytest.fixture
+    def peer(self):
+        server = EchoServer("socket")
+        yield server
+        server.close()
+
+
+class LoopPeer:
+    """pyserial's loop: it is its own peer."""
+
+    url = "loop://"
+    ready = staticmethod(echoes)
+
+
+class TestLoopUrl(EchoSuite):
+    @pytest.fixture
+    def peer(self):
+        return LoopPeer()
+
+
+STOP = b"stop now"
+"""Ends a terminal's echo, after it was echoed itself."""
+
+
+class Terminal:
+    """A pseudo-terminal whose other end echoes."""
+
+    ready = staticmethod(echoes)
+
+    def __init__(self) -> None:
+        self.ours, self.theirs = pty.openpty()
+        tty.setraw(self.theirs)
+        self.url = os.ttyname(self.theirs)
+        self.thread = threading.Thread(target=self.echo, name="terminal", daemon=True)
+        self.thread.start()
+
+    def echo(self) -> None:
+        with suppress(OSError):
+            last = b""
+            while not last.endswith(STOP):
+                last = data = os.read(self.ours, 65536)
+                while data:
+                    data = data[os.write(self.ours, data) :]
+
+    def deafen(self, link: Link, inbox: Inbox) -> None:
+        link.write(STOP)
+        inbox.take(STOP)
+        self.thread.join()
+
+    def kill(self, link: Link) -> None:
+        link.write(STOP)  # frees the thread from its read, so that the descriptor really closes
+        self.thread.join()
+        self.close()
+
+    def close(self) -> None:
+        for fd in (self.theirs, self.ours):
+            with suppress(OSError):
+                os.close(fd)
+        self.theirs = self.ours = -1
+
+
+class TestSerialPort(EchoSuite, PeerSuite):
+    @pytest.fixture
+    def peer(self):
+        terminal = Terminal()
+        yield terminal
+        if terminal.thread.is_alive():
+            os.write(terminal.theirs, STOP)
+            terminal.thread.join()
+        terminal.close()
+
+    def test_a_missing_port_is_named_with_what_to_do(self):
+        before = Holdings.now()
+        with pytest.raises(LinkError, match=r"/dev/ttyNONE9: no such port; `klemheist devices`"):
+            create_link("/dev/ttyNONE9").open(Inbox())
+        assert Holdings.now() == before
+
+    def test_a_port_without_permission_names_its_group(self, peer, monkeypatch):
+        def refuse(*_: object, **__: object) -> None:
+            raise serial.SerialException(errno.EACCES, "forged: permission denied")
+
+        monkeypatch.setattr(serial, "Serial", refuse)
+        with pytest.raises(LinkPermissionError, match=r"join its group: sudo usermod -aG [a-z]+ "):
+            create_link(peer.url).open(Inbox())
+
+    def test_a_busy_port_names_its_holder(self, peer):
+        with Opened(peer), pytest.raises(LinkBusy, match=f"by process {os.getpid()} "):
+            create_link(peer.url).open(Inbox())
+
+
+class ExecPeer(ProcessPeer):
+    """An echo in Python behind a terminal."""
+
+    url = f"exec:{sys.executable} -I -S -c '{ECHO}'"
+    ready = staticmethod(echoes)
+
+
+class TestExec(EchoSuite, PeerSuite):
+    resets = BoardSuite.resets
+
+    @pytest.fixture
+    def peer(self):
+        return ExecPeer()
+
+    def test_a_missing_command_is_named(self):
+        with pytest.raises(LinkError, match="no command 'klemheist-nothing' here"):
+            create_link("exec:klemheist-nothing --flag").open(Inbox())
+
+    def test_its_terminal_is_the_controlling_one(self):
+        code = "import os; os.write(os.open(chr(47)+str().join([])+'dev/tty', 1), b'mine')"
+        peer = ExecPeer()
+        peer.url = f'exec:{sys.executable} -I -S -c "{code}"'
+        with Opened(peer) as opened:
+            opened.inbox.take(b"mine")
+            opened.inbox.until(lambda: bool(opened.inbox.errors), "end")
+
+
+class TestSim(BoardSuite):
+    @pytest.fixture
+    def peer(self):
+        return BoardPeer("sim:")
+
+    def test_every_byte_value_passes_both_ways(self, peer):
+        data = bytes(range(256))
+        with Opened(peer) as opened:
+            enter_raw(opened.link, opened.inbox)
+            opened.link.write(
+                b"import sys\nr = sys.stdin.buffer.read(253)\nsys.stdout.buffer.write(r)\x04"
+            )
+            opened.inbox.take(b"OK")
+            sent = data.replace(b"\x03", b"")[:253]
+            opened.link.write(sent)
+            opened.inbox.until(lambda: len(opened.inbox.data) >= 256, "output")
+            assert bytes(opened.inbox.data) == sent + b"\x04\x04>"
+            opened.inbox.data.clear()
+            opened.link.write(b"sys.stdout.buffer.write(bytes(range(256)))\x04")
+            opened.inbox.until(lambda: len(opened.inbox.data) >= 261, "output")
+            assert bytes(opened.inbox.data) == b"OK" + data + b"\x04\x04>"
+
+
+class TestMicrobit(BoardSuite):
+    @pytest.fixture
+    def peer(self):
+        return BoardPeer("microbit:")
+
+    sleeper = b"import microbit\nprint('asleep')\nmicrobit.sleep(20000)"
+
+    def test_without_qemu_or_firmware_the_error_says_how_to_install_it(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(microbit, "FIRMWARE", tmp_path / "firmware.hex")
+        with pytest.raises(LinkError, match="apt-get install qemu-system-arm firmware-microbit"):
+            create_link("microbit:").open(Inbox())
+        monkeypatch.setenv("PATH", str(tmp_path))
+        with pytest.raises(LinkError, match="apt-get install qemu-system-arm firmware-microbit"):
+            create_link("microbit:").open(Inbox())
+
+    def test_the_first_output_of_the_board_is_not_lost(self, peer):
+        with Opened(peer) as opened:
+            assert b"MicroPython v1.9" in opened.inbox.take(b">>> ")
+
+    def test_a_soft_reset_is_announced(self, peer):
+        with Opened(peer) as opened:
+            enter_raw(opened.link, opened.inbox)
+            run(opened.link, opened.inbox, "x = 1")
+            opened.link.write(b"\x04")
+            opened.inbox.take(b"soft reboot")

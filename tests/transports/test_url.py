@@ -1,0 +1,87 @@
+"""Device URLs: normalised, or refused in one line that names the value and what is allowed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from klemheist.transports import UnknownScheme, create_link, parse_url
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme", "target", "key"),
+    [
+        ("/dev/ttyACM0", "serial", "/dev/ttyACM0", "/dev/ttyACM0"),
+        ("  /dev/ttyACM0\n", "serial", "/dev/ttyACM0", "/dev/ttyACM0"),
+        ("com3", "serial", "COM3", "COM3"),
+        ("serial:///dev/ttyUSB0?baudrate=115200", "serial", "/dev/ttyUSB0", "/dev/ttyUSB0"),
+        (
+            "SERIAL:///dev/ttyUSB0?parity=E&baudrate=9600",
+            "serial",
+            "/dev/ttyUSB0",
+            "serial:///dev/ttyUSB0?baudrate=9600&parity=E",
+        ),
+        ("serial://COM3", "serial", "COM3", "COM3"),
+        ("rfc2217://host:4000", "rfc2217", "rfc2217://host:4000", "rfc2217://host:4000"),
+        ("loop://", "loop", "loop://", "loop://"),
+        ("exec: micropython -i ", "exec", "micropython -i", "exec:micropython -i"),
+        ("tcp://HOST:23", "tcp", "host:23", "tcp://host:23"),
+        ("tcp://[::1]:23/", "tcp", "[::1]:23", "tcp://[::1]:23"),
+        ("sim:", "sim", "", "sim:"),
+        ("sim://", "sim", "", "sim:"),
+        ("sim:?heap=1m", "sim", "", "sim:"),
+        ("sim:lab-1?heap=64k", "sim", "lab-1", "sim:lab-1?heap=65536"),
+        ("microbit:", "microbit", "", "microbit:"),
+    ],
+)
+def test_a_url_is_normalised_to_one_key(text, scheme, target, key):
+    url = parse_url(text)
+    assert (url.scheme, url.target, url.key) == (scheme, target, key)
+    assert parse_url(url.key) == url
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no device URL"),
+        ("ttyACM0", "no device URL"),
+        (None, "no device URL"),
+        ("sim:\0", "no device URL"),
+        ("foo:bar", "unknown scheme 'foo'; use"),
+        ("telnet://host", "not supported yet; use tcp://host:port"),
+        ("ws://host:8266", "not supported yet"),
+        ("usb:serial=E66", "not supported yet"),
+        ("serial://", "names no port"),
+        ("serial:///dev/x?baudrate=fast", "baudrate=fast must be a whole number"),
+        ("serial:///dev/x?parity=X", "parity=X must be one of E, M, N, O, S"),
+        ("serial:///dev/x?speed=1", "unknown option 'speed'; allowed: baudrate, bytesize"),
+        ("serial:///dev/x?baudrate", "no list of name=value"),
+        ("exec:", "names no command"),
+        ("tcp://host", "needs a host and a port"),
+        ("tcp://:80", "needs a host and a port"),
+        ("tcp://host:99999", "needs a host and a port"),
+        ("socket://host", "needs a host and a port"),
+        ("loop:", "write loop://"),
+        ("sim:../up", "a board's name has letters"),
+        ("sim:?heap=lots", "heap=lots must be a size from 32k to 512m"),
+        ("sim:?heap=1", "must be a size from 32k"),
+        ("sim:?rows=1", "unknown option 'rows'; allowed: heap"),
+        ("microbit:v2", "takes no name and no options"),
+    ],
+)
+def test_a_wrong_url_is_refused_in_one_line(text, says):
+    with pytest.raises(UnknownScheme) as raised:
+        create_link(text)
+    message = str(raised.value)
+    assert says in message
+    assert repr(text) in message
+    assert "\n" not in message
+
+
+def test_importing_the_room_imports_no_driver():
+    code = (
+        "import sys, klemheist.transports; "
+        "sys.exit(', '.join({'serial', 'selectors', 'subprocess', 'pty'} & set(sys.modules)) or 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

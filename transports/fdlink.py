@@ -1,0 +1,255 @@
+"""The base of all links over file descriptors: sockets, pipes, terminals.
+
+The short path of a call: `write` hands the bytes to the system on the caller's thread, and the I/O
+thread hands what comes back straight to the receiver. Only what the system does not take at once
+waits in a queue, which the I/O thread flushes.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections import deque
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from klemheist.transports import reactor
+from klemheist.transports.errors import LinkError, LinkLost
+from klemheist.transports.link import MAX_UNSENT
+from loguru import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from klemheist.transports.link import Receiver, Reset
+    from klemheist.transports.url import DeviceURL
+
+READ_BYTES = 65536
+"""As much as a pipe holds: one read empties it."""
+
+CTRL_C = b"\x03"
+
+DRIVE_SECONDS = 0.003
+"""Most calls are answered within; a longer one can wait for the I/O thread, and be cancelled."""
+
+
+class FdLink:
+    """A link over descriptors. A subclass gives `_connect`, and `_disconnect` for what it holds.
+
+    Its life: created; `open` connects and registers with the I/O thread; then bytes flow, until
+    `close`, or until the peer ends it, when `lost` is told once and `close` still frees all.
+
+    `close` waits for a callback that is under way, since none may come afterwards: the caller must
+    not hold a lock that its own callbacks take.
+    """
+
+    resets: tuple[Reset, ...] = ()
+
+    def __init__(self, url: DeviceURL) -> None:
+        self._parsed = url
+        self._read_fd = self._write_fd = -1
+        self._receiver: Receiver | None = None
+        self._reactor: reactor.Reactor | None = None
+        self._reading = threading.RLock()  # held in callbacks; re-entrant: they may close
+        self._writing = threading.Lock()
+        self._driving = threading.Lock()
+        self._poll: select.poll | None = None
+        self._unsent: deque[bytes] = deque()
+        self._unsent_bytes = 0
+        self._live = self._opened = False
+
+    @property
+    def url(self) -> str:
+        """The normalised URL."""
+        return self._parsed.key
+
+    def _connect(self, timeout: float) -> tuple[int, int]:
+        """Open, and return descriptors for reading and writing, which may be the same one.
+
+        This object owns them from then on. Raises LinkError, leaving nothing open.
+        """
+        raise NotImplementedError
+
+    def _disconnect(self) -> None:
+        """Free what `_connect` made besides the descriptors; called once, after they are closed."""
+
+    def open(self, receiver: Receiver, *, timeout: float = 10.0) -> None:
+        """See `Link.open`."""
+        if self._opened:
+            raise LinkError(f"{self.url}: this link was opened before; create a new one")
+        read_fd, write_fd = self._connect(timeout)
+        self._opened = True
+        # Two descriptors always: waiting to write is then a registration of its own.
+        self._read_fd = read_fd
+        self._write_fd = os.dup(read_fd) if write_fd == read_fd else write_fd
+        for fd in (self._read_fd, self._write_fd):
+            os.set_blocking(fd, False)
+        if hasattr(select, "poll"):
+            self._poll = select.poll()
+            self._poll.register(self._read_fd, select.POLLIN)
+        self._receiver = receiver
+        self._live = True
+        self._reactor = reactor.acquire()
+        self._reactor.register(self._read_fd, reactor.READ, self._ready)
+
+    def write(self, data: bytes) -> None:
+        """See `Link.write`."""
+        with self._writing:
+            if not self._live:
+                return
+            if self._unsent:
+                self._queue(data)
+                return
+            sent = self._send(data)
+            if sent < len(data):
+                self._queue(data[sent:])
+                self._watch()
+
+    def interrupt(self) -> None:
+        """See `Link.interrupt`."""
+        with self._writing:
+            if not self._live:
+                return
+            if not self._unsent and self._send(CTRL_C):
+                return
+            waiting = bool(self._unsent)
+            self._unsent.appendleft(CTRL_C)
+            self._unsent_bytes += 1
+            if not waiting:
+                self._watch()
+
+    def drive(self, done: Callable[[], bool], window: float = DRIVE_SECONDS) -> None:
+        """Read and deliver on the calling thread until `done()`, or for `window` seconds.
+
+        For a caller that waits for an answer anyhow: two changes of thread less, which is most of
+        what a link costs. It may return early; whatever happens, the I/O thread goes on afterwards.
+        Not for a callback.
+        """
+        if not self._driving.acquire(blocking=False):
+            return  # another caller drives, and delivers for both
+        try:
+            self._drive(done, window)
+        finally:
+            self._driving.release()
+
+    def _drive(self, done: Callable[[], bool], window: float) -> None:
+        with self._writing:
+            owner, fd, poll = self._reactor, self._read_fd, self._poll
+            if not self._live or owner is None or poll is None or not owner.pause(fd):
+                return
+        end = monotonic() + window
+        while not done() and self._live and (left := end - monotonic()) > 0:
+            if poll.poll(left * 1000):
+                self._readable()
+        with self._writing:
+            if self._live:
+                owner.resume(fd)
+
+    def reset(self, kind: Reset) -> None:
+        """See `Link.reset`: a link over descriptors has no control lines."""
+        raise LinkError(f"{self.url} has no reset by {kind.value}; it offers {_names(self.resets)}")
+
+    def close(self) -> None:
+        """See `Link.close`."""
+        self._live = False  # a callback under way is the last one
+        with self._reading:
+            owned = self._opened and self._reactor is not None
+            reactor_, self._reactor = self._reactor, None
+            if not owned or reactor_ is None:
+                return
+            with self._writing:
+                self._live = False
+                self._forget(reactor_)
+                self._unsent.clear()
+                self._unsent_bytes = 0
+                os.close(self._read_fd)
+                os.close(self._write_fd)
+            self._receiver = None
+        reactor.release(reactor_)
+        self._disconnect()
+
+    def _send(self, data: bytes) -> int:
+        try:
+            return os.write(self._write_fd, data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            return len(data)  # the link is lost: the reading side finds out, and why, and tells
+
+    def _queue(self, data: bytes) -> None:
+        if self._unsent_bytes + len(data) > MAX_UNSENT:
+            raise LinkError(
+                f"{self.url} does not read: {self._unsent_bytes} bytes wait; reset the device"
+            )
+        self._unsent.append(bytes(data))
+        self._unsent_bytes += len(data)
+
+    def _watch(self) -> None:
+        assert self._reactor is not None
+        self._reactor.register(self._write_fd, reactor.WRITE, self._writable)
+
+    def _writable(self) -> None:
+        with self._writing:
+            if not self._live or self._reactor is None:
+                return
+            while self._unsent:
+                chunk = self._unsent.popleft()
+                sent = self._send(chunk)
+                self._unsent_bytes -= sent
+                if sent < len(chunk):
+                    self._unsent.appendleft(chunk[sent:])
+                    return
+            self._reactor.unregister(self._write_fd)
+
+    def _ready(self) -> None:
+        """On the I/O thread, which never waits: whoever holds the lock is reading or closing."""
+        if self._reading.acquire(blocking=False):
+            try:
+                self._readable()
+            finally:
+                self._reading.release()
+
+    def _readable(self) -> None:
+        with self._reading:
+            if not self._live:
+                return
+            assert self._receiver is not None
+            try:
+                data = os.read(self._read_fd, READ_BYTES)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._lose(error)
+                return
+            if not data:
+                self._lose(None)
+                return
+            try:
+                self._receiver.received(data)
+            except Exception:  # noqa: BLE001 - a receiver's bug must not stop the link
+                logger.exception("a link's receiver failed; the bytes it was given are lost")
+
+    def _lose(self, error: OSError | None) -> None:
+        """Stop, and tell; the descriptors stay open until `close`: it frees all at once."""
+        assert self._reactor is not None
+        assert self._receiver is not None
+        with self._writing:
+            self._live = False
+            self._forget(self._reactor)
+        lost = LinkLost(self._why_lost(error))
+        lost.__cause__ = error
+        self._receiver.lost(lost)
+
+    def _forget(self, reactor_: reactor.Reactor) -> None:
+        reactor_.unregister(self._read_fd)
+        reactor_.unregister(self._write_fd)
+
+    def _why_lost(self, error: OSError | None) -> str:
+        """One line; a subclass knows more."""
+        reason = error.strerror if error is not None and error.strerror else "closed by its peer"
+        return f"{self.url} is gone: {reason}"
+
+
+def _names(resets: tuple[Reset, ...]) -> str:
+    return ", ".join(reset.value for reset in resets) or "none"

@@ -1,0 +1,129 @@
+"""One daemon thread that waits for all file descriptors of the process (BASELINES.md, fact 7).
+
+It starts with the first descriptor and ends, and is joined, with the last. A handler must not
+block; what it raises is logged and the loop goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import selectors
+import socket
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+READ = selectors.EVENT_READ
+WRITE = selectors.EVENT_WRITE
+
+_JOIN_SECONDS = 5.0
+_lock = threading.Lock()
+_current: Reactor | None = None
+
+
+class Reactor:
+    """One run of the I/O thread. Descriptors are added and removed from any thread.
+
+    Changing the set while the thread waits is safe: epoll and kqueue see it at once, so the wake-up
+    socket serves the end of the loop only (and systems that have neither).
+    """
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._wake_read, self._wake_write = socket.socketpair()
+        self._wake_read.setblocking(False)  # noqa: FBT003 - the socket module's signature
+        self._selector.register(self._wake_read, READ, self._woken)
+        # The selector's own epoll, under a descriptor of its own: `selectors` cannot say "nothing".
+        self._epoll = _epoll_of(self._selector)
+        self._users = 0
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name="klemheist-io", daemon=True)
+
+    def register(self, fd: int, events: int, handler: Callable[[], None]) -> None:
+        """Call `handler()` on the I/O thread whenever `fd` is ready."""
+        self._selector.register(fd, events, handler)
+        self._wake_blind()
+
+    def unregister(self, fd: int) -> None:
+        """Forget `fd`, which must still be open; a call of its handler may be under way."""
+        with suppress(KeyError):
+            self._selector.unregister(fd)
+
+    def pause(self, fd: int) -> bool:
+        """Leave the reading of `fd` to the caller, who calls `resume`; False where it cannot be."""
+        if self._epoll is None:
+            return False
+        self._epoll.unregister(fd)
+        return True
+
+    def resume(self, fd: int) -> None:
+        """Wait for `fd` again; what came in between is seen at once."""
+        if self._epoll is not None:
+            self._epoll.register(fd, select.EPOLLIN)
+
+    def inside(self) -> bool:
+        """Whether this is the I/O thread."""
+        return threading.get_ident() == self._thread.ident
+
+    def _run(self) -> None:
+        ready = self._selector.select
+        while not self._ended:
+            for key, _ in ready():
+                try:
+                    key.data()
+                except Exception:  # noqa: BLE001 - a receiver's bug must not stop other links
+                    logger.exception("a link's receiver failed; the bytes it was given are lost")
+        self._selector.close()
+        if self._epoll is not None:
+            self._epoll.close()
+        self._wake_read.close()
+        self._wake_write.close()
+
+    def _woken(self) -> None:
+        with suppress(BlockingIOError):
+            self._wake_read.recv(4096)
+
+    def _wake_blind(self) -> None:
+        if isinstance(self._selector, selectors.SelectSelector):
+            self._wake_write.send(b"\0")
+
+    def _end(self) -> None:
+        self._ended = True
+        self._wake_write.send(b"\0")
+        if not self.inside():
+            self._thread.join(_JOIN_SECONDS)
+
+
+def _epoll_of(selector: selectors.BaseSelector) -> select.epoll | None:
+    if sys.platform == "linux" and isinstance(selector, selectors.EpollSelector):
+        return select.epoll.fromfd(os.dup(selector.fileno()))
+    return None
+
+
+def acquire() -> Reactor:
+    """Take a share in the I/O thread, starting it where there is none."""
+    global _current  # noqa: PLW0603 - one thread for each process is the point
+    with _lock:
+        if _current is None:
+            _current = Reactor()
+            _current._thread.start()  # noqa: SLF001 - same module
+        _current._users += 1  # noqa: SLF001 - same module
+        return _current
+
+
+def release(reactor: Reactor) -> None:
+    """Give a share back; with the last one the thread ends and is joined, unless it is this one."""
+    global _current  # noqa: PLW0603 - see above
+    with _lock:
+        reactor._users -= 1  # noqa: SLF001 - same module
+        if reactor._users:  # noqa: SLF001 - same module
+            return
+        _current = None
+    reactor._end()  # noqa: SLF001 - same module

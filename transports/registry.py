@@ -1,0 +1,35 @@
+"""From a device URL to its link: one table; what a scheme needs is imported at its first use."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from .url import parse_url
+
+if TYPE_CHECKING:
+    from klemheist.transports.link import Link
+
+_LINKS = {
+    "serial": ("klemheist.transports.serial", "create_serial_link"),
+    "rfc2217": ("klemheist.transports.serial", "HandlerLink"),
+    "loop": ("klemheist.transports.serial", "HandlerLink"),
+    "spy": ("klemheist.transports.serial", "HandlerLink"),
+    "socket": ("klemheist.transports.tcp", "TcpLink"),
+    "tcp": ("klemheist.transports.tcp", "TcpLink"),
+    "exec": ("klemheist.transports.process", "ExecLink"),
+    "sim": ("klemheist.transports.sim", "SimLink"),
+    "microbit": ("klemheist.transports.microbit", "MicrobitLink"),
+}
+
+
+def create_link(url: str) -> Link:
+    """Make the link of a device URL, unopened.
+
+    Raises:
+        UnknownScheme: see `parse_url`.
+    """
+    parsed = parse_url(url)
+    module, name = _LINKS[parsed.scheme]
+    link: Link = getattr(import_module(module), name)(parsed)
+    return link

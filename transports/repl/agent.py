@@ -1,0 +1,171 @@
+"""What runs on the device: the agent, its source and the lines that install it.
+
+The agent is one name in the device's `__main__`, `_k`; everything else lives in its own namespace.
+It keeps the namespaces of the sessions, the functions that calls name by index, the last frame, and
+the random id of this boot (DESIGN 3.4, 3.5). It is sent once a generation and removed when the
+device is closed.
+
+The source is MicroPython for the smallest board we know: 9 KB of memory, no `str.encode`, no
+`sys.modules`, an `exec` that fails somewhere above 1 KB. Hence short names, one-space indents and
+statements of less than `LONGEST_STATEMENT` bytes, each sent and executed by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Final
+
+from .frames import COUNTS, PRIME, STRIDE, checksum
+from .values import DECODER_SOURCE, ENCODER_SOURCE
+
+NAME: Final = "_k"
+"""The agent's name in `__main__`: the only name of ours there."""
+
+LONGEST_STATEMENT: Final = 700
+
+
+class Entry(IntEnum):
+    """The fixed entries of the device's function table; tasks come after them."""
+
+    EVAL = 0  # (namespace, source) -> the expression's value
+    EXEC = 1  # (namespace, source) -> None
+    ADD = 2  # (piece) -> None: a long source arrives in pieces
+    APPLY = 3  # (entry, namespace) -> the entry applied to the assembled pieces
+    OPEN = 4  # (namespace) -> None
+    BIND = 5  # (entry, namespace, name) -> None: a deployed function gets its entry
+    CLOSE = 6  # (namespace, entries) -> the free memory after it
+    FREE = 7  # () -> the free memory after a collection
+
+
+FIRST_TASK: Final = len(Entry)
+
+FACTS: Final = b"W[0]=='<f',t!=None,M()"
+"""What a board is asked once its agent stands: single floats, threads, free memory."""
+
+AGENT_NAMESPACE: Final = 0
+"""The agent's own namespace; sessions are numbered from 1."""
+
+_CORE: Final = (
+    # f: a frame's text. k: one numbered call, as frames.py describes it.
+    f"""\
+def f(n,k,t):
+ b=bytes(t,'utf8')
+ return '\\x1e%d%s%d,%d,%s'%(n,k,len(b),int.from_bytes(b,'little')%{PRIME},t)
+""",
+    f"""\
+def k(n=0,*a):
+ s=q[0]
+ if n<1:
+  print(f(0,'=',e((q[3],s,q[1],q[2]!=''))),end='')
+  return
+ if n!=q[1]:
+  if n!=(int.from_bytes(bytes(repr(a),''),'little')+s*{STRIDE})%{PRIME}*2+s%2+2:return
+  q[0]=(s+1)%{COUNTS}
+  q[1]=n
+  q[2]=''
+  try:q[2]=f(n,'=',e(G[a[0]](*a[1:])))
+  except T as x:q[2]=f(n,'#',str(x))
+  except Exception as x:
+   q[2]=f(n,'!',e((str(type(x))[8:-2],str(x))))
+   print(q[2],end='')
+   raise
+ print(q[2]or'\\x1e%d?0,0,'%n,end='')
+""",
+    """\
+def E(s,x):return eval(x,S[s])
+""",
+    """\
+def X(s,x):exec(x,S[s])
+""",
+    """\
+def J(i,s):
+ x=b''.join(B)
+ B.clear()
+ return G[i](s,x)
+""",
+    """\
+def O(s):S[s]={'__name__':'session'}
+""",
+    """\
+def D(i,s,n):
+ while len(G)<=i:G.append(None)
+ G[i]=S[s][n]
+""",
+    """\
+def Q(s,i):
+ for j in i:G[j]=None
+ S.pop(s,0)
+ B.clear()
+ return M()
+""",
+    """\
+def M():
+ gc.collect()
+ return gc.mem_free()if hasattr(gc,'mem_free')else -1
+""",
+)
+
+
+def statements(boot: str, count: int) -> list[str]:
+    """Return the agent's source, statement by statement, to be executed in its own namespace.
+
+    Args:
+        boot: the random id of this boot.
+        count: the random count that this generation's calls begin with.
+    """
+    setup = f"import gc,sys\nB=[]\nq=[{count},-1,'',{boot!r}]"
+    threads = "try:\n import _thread as t\nexcept ImportError:t=None"
+    table = "S={0:globals()}\nG=[E,X,B.append,J,O,D,Q,M]"
+    parts = [setup, threads, *split(DECODER_SOURCE), *split(ENCODER_SOURCE), *_CORE, table]
+    return list(gather(parts))
+
+
+def gather(parts: list[str]) -> Iterator[str]:
+    """Join neighbouring statements up to `LONGEST_STATEMENT` bytes: fewer round trips."""
+    joined = ""
+    for part in parts:
+        if joined and len(joined) + len(part) >= LONGEST_STATEMENT:
+            yield joined
+            joined = ""
+        joined += ("\n" if joined else "") + part.rstrip("\n")
+    yield joined
+
+
+def split(source: str) -> list[str]:
+    """Split a source of simple layout into its top-level statements."""
+    parts: list[str] = []
+    for line in source.splitlines():
+        if not line:
+            continue
+        if parts and line.startswith((" ", "except", "else", "finally")):
+            parts[-1] += "\n" + line
+        else:
+            parts.append(line)
+    return parts
+
+
+def pieces(statement: str, room: int) -> list[bytes]:
+    """Return the raw commands that assemble `statement` in `_k`, each at most `room` bytes long."""
+    data = statement.encode()
+    commands: list[bytes] = []
+    start = 0
+    while start < len(data):
+        prefix = b"_k+=" if start else b"_k="
+        size = room - len(prefix) - 3
+        while len(literal := repr(data[start : start + size]).encode()) > room - len(prefix):
+            size -= 1
+        commands.append(prefix + literal)
+        start += size
+    return commands
+
+
+def proof_line() -> bytes:
+    """Return the command that prints the assembled statement's length and checksum."""
+    return b"print(len(_k),int.from_bytes(_k,'little')%%%d)" % PRIME
+
+
+def proof(statement: str) -> bytes:
+    """Return what the device prints for a statement that arrived whole."""
+    data = statement.encode()
+    return b"%d %d" % (len(data), checksum(data))

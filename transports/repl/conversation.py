@@ -1,0 +1,235 @@
+"""One step at a time with a device: the machine, the frame scanner and what is known of the board.
+
+Still pure: a step goes in and bytes to send come out; bytes come in and outcomes go out. Who drives
+a conversation (the Device actor, a test, a benchmark) does the I/O and keeps the deadlines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final, NamedTuple
+
+from .frames import COUNTS, Frame, FrameScanner
+from .machine import ENTER, INTERRUPT, Kind, ReplMachine
+from .table import State
+
+MOST_ERROR_TEXT: Final = 16 * 1024
+"""Bytes of traceback that are kept; more than any real one, and bounded."""
+
+
+DEFAULT_CREDIT: Final = 60
+"""Bytes in flight that every board takes (BASELINES, the fast path, fact 2)."""
+
+
+class Do(Enum):
+    """What a step asks of the device."""
+
+    EXECUTE = auto()
+    ENTER = auto()
+    INTERRUPT = auto()
+    ASK_PASTE = auto()
+    SOFT_RESET = auto()
+    HARD_RESET = auto()
+    """The driver's own: reset or reopen the link, then enter."""
+
+
+class Step(NamedTuple):
+    """One exchange with the device; its answer is a `Reply`."""
+
+    do: Do
+    line: bytes = b""
+    number: int = -1
+    """The call number whose frame the answer holds; -1 where none is awaited."""
+    within: float | None = None
+    """Seconds until the step is given up; None where the call's own deadline counts."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """What came of a step."""
+
+    ended: bool = False
+    """The device is back at its prompt; False means that the time was up."""
+    accepted: bool = False
+    """`OK` was seen: the command may have run."""
+    frame: Frame | None = None
+    output: bytes = b""
+    """Output of a step without a frame (our own raw commands); else it is streamed."""
+    error: bytes = b""
+    """What stood between the end marks: the traceback, unless the frame is a value."""
+    granted: bool = False
+    """The answer to `Do.ASK_PASTE`."""
+    rebooted: bool = False
+    """`soft reboot` or a friendly prompt was seen: perhaps the interpreter is a new one."""
+    interrupted: bool = False
+    """A KeyboardInterrupt was seen: attaching stopped a running program."""
+
+
+class Outcome(NamedTuple):
+    """What `Conversation.feed` found: exactly one of these is set."""
+
+    write: bytes = b""
+    output: bytes = b""
+    reply: Reply | None = None
+    sign: bool = False
+    """Out of the blue the device printed what it prints when it boots."""
+
+
+@dataclass(slots=True)
+class Board:
+    """What is known of this generation; procedures fill it in."""
+
+    boot: str = ""
+    """The random id of this boot; empty until the agent is installed."""
+    count: int = 0
+    """How many calls the agent has taken, modulo `COUNTS`."""
+    credit: int = DEFAULT_CREDIT
+    """Bytes that may be in flight without flow control."""
+    paste: bool = False
+    single: bool = False
+    """The port's floats have 32 bits."""
+    longest: int = 700
+    """Bytes of source that one `exec` can take."""
+    facts: dict[str, object] = field(default_factory=dict)
+
+    def taken(self) -> None:
+        """Count one call that the agent took."""
+        self.count = (self.count + 1) % COUNTS
+
+
+class Conversation:
+    """The state of the talk with one device; see the module."""
+
+    __slots__ = ("_reply", "_scanner", "_step", "board", "machine")
+
+    def __init__(self, board: Board | None = None) -> None:
+        self.board = board or Board()
+        self.machine = ReplMachine()
+        self._scanner = FrameScanner()
+        self._step: Step | None = None
+        self._reply = Reply()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step waits for its reply."""
+        return self._step is not None
+
+    @property
+    def at_prompt(self) -> bool:
+        """Whether the device is known to wait for a command."""
+        return self.machine.state is State.IDLE
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the device owes us `OK`: what was sent has not been run."""
+        return self.machine.state in (State.SENT, State.ASKED, State.WINDOW, State.PASTING)
+
+    @property
+    def nearly_ended(self) -> bool:
+        """Whether the call is over, by its frame or its end marks, and only the prompt is missing."""
+        return self._step is not None and (
+            self._scanner.frame is not None
+            or bool(self._scanner.damaged)
+            or self.machine.state is State.ENDING
+        )
+
+    def begin(self, step: Step) -> bytes:
+        """Begin a step and return the bytes to send; `Do.INTERRUPT` joins the step under way."""
+        if step.do is Do.INTERRUPT:
+            self._step = self._step or step
+            return INTERRUPT
+        self._step, self._reply = step, Reply()
+        self._scanner.expect(step.number)
+        match step.do:
+            case Do.EXECUTE:
+                if self.board.paste and len(step.line) >= self.board.credit:
+                    return self.machine.paste(step.line)
+                return self.machine.execute(step.line)
+            case Do.ASK_PASTE:
+                return self.machine.ask_paste()
+            case Do.SOFT_RESET if self.at_prompt:
+                return self.machine.soft_reset()
+            case Do.SOFT_RESET:  # not at the prompt: perhaps it listens all the same
+                return ENTER + self._blind_reset()
+            case _:
+                return self.machine.enter()
+
+    def _blind_reset(self) -> bytes:
+        self.machine.enter()
+        self.machine.state = State.IDLE
+        return self.machine.soft_reset()
+
+    def feed(self, data: bytes) -> list[Outcome]:
+        """Take what arrived; return what came of it, in order."""
+        outcomes: list[Outcome] = []
+        for kind, piece in self.machine.feed(data):
+            match kind:
+                case Kind.TEXT:
+                    self._text(piece, outcomes)
+                case Kind.ACCEPTED:
+                    self._reply.accepted = True
+                case Kind.ERROR_TEXT:
+                    self._error_text(piece)
+                case Kind.ENDED | Kind.READY:
+                    self._end(outcomes)
+                case Kind.WRITE:
+                    outcomes.append(Outcome(write=piece))
+                case Kind.PASTE:
+                    self._reply.granted = bool(piece)
+                    if not piece:
+                        self._end(outcomes)
+                case Kind.REBOOT | Kind.FRIENDLY:
+                    self._sign(outcomes)
+        return outcomes
+
+    def give_up(self) -> Reply:
+        """End the step under way because its time is up; the order is no longer known."""
+        reply, self._reply = self._reply, Reply()
+        self._step = None
+        if self._scanner.frame is not None:
+            reply.frame = self._scanner.frame
+        self.machine.forget()
+        return reply
+
+    def _text(self, piece: bytes, outcomes: list[Outcome]) -> None:
+        step = self._step
+        if step is None:
+            outcomes.append(Outcome(output=piece))
+        elif step.number >= 0:
+            output = self._scanner.feed(piece)
+            if output:
+                outcomes.append(Outcome(output=output))
+        elif step.do is Do.EXECUTE and self._reply.accepted:
+            self._reply.output += piece
+        elif b"KeyboardInterrupt" in piece:
+            self._reply.interrupted = True
+        elif step.do is not Do.ENTER:
+            outcomes.append(Outcome(output=piece))
+
+    def _error_text(self, piece: bytes) -> None:
+        if self._step is not None and self._step.number >= 0:
+            piece = self._scanner.feed(piece)
+        if len(self._reply.error) < MOST_ERROR_TEXT:
+            self._reply.error += piece
+
+    def _sign(self, outcomes: list[Outcome]) -> None:
+        if self._step is None:
+            outcomes.append(Outcome(sign=True))
+        else:
+            self._reply.rebooted = True
+
+    def _end(self, outcomes: list[Outcome]) -> None:
+        reply, self._reply = self._reply, Reply()
+        step, self._step = self._step, None
+        if step is None:
+            return
+        reply.ended = True
+        if step.number >= 0:
+            held = self._scanner.flush()
+            reply.frame = self._scanner.frame
+            if reply.frame is not None and reply.frame.kind in "=#" and reply.error:
+                held, reply.error = held + reply.error, b""  # printed late, by a thread
+            if held:
+                outcomes.append(Outcome(output=held))
+        outcomes.append(Outcome(reply=reply))

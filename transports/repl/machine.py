@@ -1,0 +1,250 @@
+"""The raw REPL without I/O: bytes in, events and bytes to send out; no clock, thread or socket.
+
+    machine = ReplMachine()
+    link.write(machine.enter())
+    for event in machine.feed(arrived): ...
+
+The machine only finds the marks of the protocol. Output of user code may look like any of them, so
+`Ended` is a strong hint and never a proof: what a call returned stands in its result frame
+(`frames.py`), which is looked for in all text, whatever the state.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final, NamedTuple
+
+from .table import State, Token, move
+
+BANNER: Final = b"raw REPL; CTRL-B to exit"
+REBOOT: Final = b"soft reboot"
+FRIENDLY: Final = b"\n>>> "
+END: Final = b"\x04"
+INTERRUPT: Final = b"\x03"
+ENTER: Final = b"\r\x03\x01"
+ASK_PASTE: Final = b"\x05A\x01"
+KEPT_TAIL: Final = len(BANNER)
+
+
+class Kind(Enum):
+    """What a piece of the device's bytes was."""
+
+    READY = auto()  # at the raw prompt, after `enter` or a soft reset
+    ACCEPTED = auto()  # the command was taken and now runs
+    TEXT = auto()  # output: of the running command, or unsolicited while none runs
+    ERROR_TEXT = auto()  # between the two end marks: a traceback, or late output
+    ENDED = auto()  # two end marks and the prompt
+    PASTE = auto()  # the answer to `ask_paste`: `data` is b"1" or b""
+    WRITE = auto()  # send `data` now
+    REBOOT = auto()  # "soft reboot" stood in the text: perhaps a new generation
+    FRIENDLY = auto()  # the friendly prompt stood in the text: perhaps raw mode was left
+
+
+class Event(NamedTuple):
+    """One thing that the bytes told."""
+
+    kind: Kind
+    data: bytes = b""
+
+
+_MARKS: Final[dict[State, tuple[tuple[bytes, Token], ...]]] = {
+    State.ENTERING: ((BANNER, Token.BANNER),),
+    State.GREETED: ((b">", Token.PROMPT),),
+    State.SENT: ((b"OK", Token.OK),),
+    State.RUNNING: ((END, Token.END),),
+    State.FAILING: ((END, Token.END),),
+    State.ENDING: ((b">", Token.PROMPT),),
+    State.ASKED: ((b"R\x01", Token.GRANTED), (b"R\x00", Token.DENIED), (BANNER, Token.BANNER)),
+    State.REFUSED: ((b">", Token.PROMPT),),
+    State.PASTING: ((END, Token.END),),
+    State.PASTED: ((END, Token.END),),
+    State.BOOTING: ((REBOOT, Token.REBOOT),),
+    State.BOOTED: ((BANNER, Token.BANNER),),
+}
+"""The marks that each state looks for; a state without marks takes all bytes as text."""
+
+
+class ReplMachine:
+    """One device's conversation; every method returns at once."""
+
+    __slots__ = ("_credit", "_partial", "_pending", "_tail", "_window", "state")
+
+    def __init__(self) -> None:
+        self.state = State.LOST
+        self._partial = b""  # the beginning of a mark at the end of the last piece
+        self._tail = b""  # the end of the text so far, for signs cut in two
+        self._pending = memoryview(b"")  # what is still to be pasted
+        self._credit = self._window = 0
+
+    # -- our acts: each returns the bytes to send ------------------------------------------
+
+    def enter(self) -> bytes:
+        """Interrupt what runs and ask for the raw prompt; legal in every state."""
+        self._act(Token.ENTER)
+        return ENTER
+
+    def execute(self, source: bytes) -> bytes:
+        """Send one command as it is; the caller sees to the receive ring (DESIGN 3.6).
+
+        Raises:
+            ValueError: `source` is empty (a soft reset!) or holds a control byte 1 to 4.
+        """
+        _check_source(source)
+        self._act(Token.EXECUTE)
+        return source + END
+
+    def paste(self, source: bytes) -> bytes:
+        """Ask for raw paste and send `source` under its flow control, `WRITE` by `WRITE`.
+
+        Without raw paste the answer is `PASTE` with no data, and nothing was sent.
+        """
+        _check_source(source)
+        self._act(Token.ASK)
+        self._pending = memoryview(source)
+        return ASK_PASTE
+
+    def ask_paste(self) -> bytes:
+        """Ask whether raw paste is there; never ask `webassembly`, which wedges (DESIGN 3.8)."""
+        self._act(Token.ASK)
+        return ASK_PASTE
+
+    def soft_reset(self) -> bytes:
+        """Ask for a soft reset; `REBOOT` and `READY` follow."""
+        self._act(Token.RESET)
+        return END
+
+    def forget(self) -> None:
+        """Drop what is known of the order: the link is new, or broke."""
+        self._act(Token.FORGET)
+        self._tail = b""
+
+    def _act(self, token: Token) -> None:
+        self.state = move(self.state, token)
+        self._partial = b""
+        self._pending = memoryview(b"")
+
+    # -- the device's bytes ------------------------------------------------------------------
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Take what arrived; return what it means, in order."""
+        events: list[Event] = []
+        if self._partial:
+            data, self._partial = self._partial + data, b""
+        while data:
+            if self.state is State.PASTING and b"\x01" in data[: _before_end(data)]:
+                data = self._take_credit(data, events)
+            elif self.state is State.WINDOW:
+                data = self._take_window(data, events)
+            else:
+                data = self._take_mark(data, events)
+        return events
+
+    def _take_mark(self, data: bytes, events: list[Event]) -> bytes:
+        """Consume up to and with the next mark, or all of it as text."""
+        marks = _MARKS.get(self.state, ())
+        at, mark, token = len(data), b"", None
+        for candidate, its_token in marks:
+            found = data.find(candidate, 0, at + len(candidate))
+            if 0 <= found < at:
+                at, mark, token = found, candidate, its_token
+        if token is None:
+            kept = _cut_mark(data, marks)
+            self._text(data[: len(data) - kept], events)
+            self._partial = data[len(data) - kept :] if kept else b""
+            return b""
+        if at:
+            self._text(data[:at], events)
+        self._step(token, events)
+        return data[at + len(mark) :]
+
+    def _step(self, token: Token, events: list[Event]) -> None:
+        before = self.state
+        self.state = after = move(before, token)
+        if after is State.RUNNING:
+            if before is State.PASTING:
+                self._pending = memoryview(b"")
+                events.append(Event(Kind.WRITE, END))
+            events.append(_ACCEPTED)
+        elif after is State.IDLE:
+            self._tail = b""
+            events.append(_AT_PROMPT[before])
+        elif token is Token.REBOOT:
+            events.append(Event(Kind.REBOOT))
+        elif token is Token.GRANTED and not self._pending:
+            events.append(Event(Kind.PASTE, b"1"))
+
+    def _text(self, data: bytes, events: list[Event]) -> None:
+        if not data:
+            return
+        kind = Kind.ERROR_TEXT if self.state is State.FAILING else Kind.TEXT
+        events.append(Event(kind, data))
+        recent = self._tail + data
+        if REBOOT in recent:
+            events.append(Event(Kind.REBOOT))
+            recent = b""
+        elif FRIENDLY in recent:
+            events.append(Event(Kind.FRIENDLY))
+            recent = b""
+        self._tail = recent[-KEPT_TAIL:]
+
+    # -- raw paste ---------------------------------------------------------------------------
+
+    def _take_window(self, data: bytes, events: list[Event]) -> bytes:
+        if len(data) < 2:
+            self._partial = data
+            return b""
+        self._window = self._credit = int.from_bytes(data[:2], "little")
+        self.state = move(self.state, Token.SIZE)
+        if not self._pending:  # only asked: an empty paste ends the mode and runs nothing
+            self._pending = memoryview(b"pass")
+        self._send(events)
+        return data[2:]
+
+    def _take_credit(self, data: bytes, events: list[Event]) -> bytes:
+        at = data.index(b"\x01")
+        self._text(data[:at], events)
+        self._credit += self._window
+        self._send(events)
+        return data[at + 1 :]
+
+    def _send(self, events: list[Event]) -> None:
+        piece = bytes(self._pending[: self._credit])
+        self._pending = self._pending[len(piece) :]
+        self._credit -= len(piece)
+        if not self._pending:
+            self.state = move(self.state, Token.FINISHED)
+            piece += END
+        if piece:
+            events.append(Event(Kind.WRITE, piece))
+
+
+_ACCEPTED: Final = Event(Kind.ACCEPTED)
+_AT_PROMPT: Final = {
+    State.GREETED: Event(Kind.READY),
+    State.ENDING: Event(Kind.ENDED),
+    State.REFUSED: Event(Kind.PASTE),
+}
+"""What reaching the prompt means, by the state it was reached from."""
+
+
+def _check_source(source: bytes) -> None:
+    if not source or source.isspace():
+        raise ValueError("an empty command is a soft reset; use soft_reset()")
+    if len(source.translate(None, b"\x01\x02\x03\x04")) != len(source):
+        raise ValueError("bytes 1 to 4 control the REPL: escape them in the source")
+
+
+def _before_end(data: bytes) -> int:
+    at = data.find(END)
+    return len(data) if at < 0 else at
+
+
+def _cut_mark(data: bytes, marks: tuple[tuple[bytes, Token], ...]) -> int:
+    """Return how many of the last bytes may be the beginning of a mark."""
+    longest = 0
+    for mark, _ in marks:
+        for size in range(min(len(mark) - 1, len(data)), longest, -1):
+            if data.endswith(mark[:size]):
+                longest = size
+                break
+    return longest

@@ -1,0 +1,199 @@
+"""Device URLs: text in, one normalised value out (DESIGN.md section 6). Pure: nothing is looked up.
+
+>>> parse_url("serial:///dev/ttyUSB0?baudrate=115200").key
+'/dev/ttyUSB0'
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
+
+from klemheist.transports.errors import UnknownScheme
+
+DEFAULT_BAUDRATE = 115200
+"""What nearly every board's UART has; USB ports ignore it."""
+
+DEFAULT_HEAP_BYTES = 1024 * 1024
+"""The embedded board's first heap, where the URL says nothing: collected in no time; it grows."""
+
+_PYSERIAL_SCHEMES = frozenset({"rfc2217", "socket", "loop", "spy"})
+_COMING = {"telnet": "tcp://host:port", "ws": "tcp://host:port", "usb": "the port's path"}
+_USES = "a port's path, serial://, exec:, tcp://, sim:, microbit:, rfc2217://, socket://, loop://"
+
+_COM_PORT = re.compile(r"(?:\\\\\.\\)?COM\d+", re.IGNORECASE)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(.*)", re.DOTALL)
+_BOARD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SIZE = re.compile(r"(\d+)([kKmM]?)")
+_SIZE_UNITS = {"": 1, "k": 1024, "m": 1024 * 1024}
+_MAX_PORT = 65535
+_MIN_HEAP_BYTES = 32 * 1024
+_MAX_HEAP_BYTES = 512 * 1024 * 1024
+
+_SERIAL_CHOICES: dict[str, frozenset[str]] = {
+    "bytesize": frozenset({"5", "6", "7", "8"}),
+    "parity": frozenset({"N", "E", "O", "M", "S"}),
+    "stopbits": frozenset({"1", "1.5", "2"}),
+    "xonxoff": frozenset({"0", "1"}),
+    "rtscts": frozenset({"0", "1"}),
+    "dsrdtr": frozenset({"0", "1"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceURL:
+    """A checked device URL. Two URLs of one device have equal keys."""
+
+    scheme: str
+    """`serial`, `exec`, `tcp`, `sim`, `microbit`, or a pyserial handler's (`rfc2217`, …)."""
+    target: str
+    """What the scheme names: a port, a command, `host:port`, a board; a handler's whole URL."""
+    options: tuple[tuple[str, str], ...]
+    """The query without defaults, in the order of the names."""
+    key: str
+    """The normalised text: the key of the device (DESIGN 3.9)."""
+
+    def option(self, name: str, default: str) -> str:
+        """Return one option's text, or `default` where the URL does not give it."""
+        return dict(self.options).get(name, default)
+
+
+def parse_url(text: str) -> DeviceURL:
+    """Check and normalise a device URL.
+
+    Raises:
+        UnknownScheme: the scheme is not known (or comes later), or a part is missing or wrong; the
+            message names the value and what is allowed.
+    """
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
+        raise UnknownScheme(f"{text!r} is no device URL; use {_USES}")
+    text = text.strip()
+    if _COM_PORT.fullmatch(text):
+        return _serial(text.upper(), text, "")
+    found = _SCHEME.fullmatch(text)
+    if found is None:
+        if "/" in text:
+            return _serial(text, text, "")
+        raise UnknownScheme(f"{text!r} is no device URL; use {_USES}")
+    return _by_scheme(found[1].lower(), found[2], text)
+
+
+def parse_size(text: str, whole: str) -> int:
+    """Read `64k`, `8m` or a number of bytes, for the URL `whole`.
+
+    Raises:
+        UnknownScheme: it is not a size, or not one that the embedded board can have.
+    """
+    found = _SIZE.fullmatch(text)
+    size = int(found[1]) * _SIZE_UNITS[found[2].lower()] if found else 0
+    if not _MIN_HEAP_BYTES <= size <= _MAX_HEAP_BYTES:
+        raise UnknownScheme(f"{whole!r}: heap={text} must be a size from 32k to 512m, as heap=1m")
+    return size
+
+
+def split_host_port(target: str, whole: str) -> tuple[str, int]:
+    """Split `host:port` (`[::1]:port` too).
+
+    Raises:
+        UnknownScheme: the host or the port is missing or no number from 1 to 65535.
+    """
+    host, colon, port = target.rpartition(":")
+    number = int(port) if port.isascii() and port.isdigit() else 0
+    if not colon or not host or not 1 <= number <= _MAX_PORT:
+        raise UnknownScheme(f"{whole!r} needs a host and a port, as tcp://192.168.4.1:8266")
+    return host.removeprefix("[").removesuffix("]"), number
+
+
+def _by_scheme(scheme: str, rest: str, text: str) -> DeviceURL:
+    if scheme in _PYSERIAL_SCHEMES:
+        return _handler(scheme, rest, text)
+    if scheme in _COMING:
+        raise UnknownScheme(f"{text!r}: {scheme}: is not supported yet; use {_COMING[scheme]}")
+    match scheme:
+        case "serial":
+            target, _, query = rest.partition("?")
+            return _serial(target.removeprefix("//"), text, query)
+        case "exec":
+            return _exec(rest.strip(), text)
+        case "tcp":
+            return _tcp(rest, text)
+        case "sim":
+            return _sim(rest, text)
+        case "microbit":
+            _refuse_rest(rest, text, scheme)
+            return DeviceURL("microbit", "", (), "microbit:")
+    raise UnknownScheme(f"{text!r}: unknown scheme {scheme!r}; use {_USES}")
+
+
+def _options(query: str, text: str, allowed: frozenset[str]) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if query else []
+    except ValueError as error:
+        raise UnknownScheme(f"{text!r}: {query!r} is no list of name=value") from error
+    for name, _ in pairs:
+        if name not in allowed:
+            known = ", ".join(sorted(allowed)) or "none"
+            raise UnknownScheme(f"{text!r}: unknown option {name!r}; allowed: {known}")
+    return dict(pairs)
+
+
+def _build(scheme: str, target: str, options: dict[str, str], plain: str) -> DeviceURL:
+    """Build the value; `plain` is the key's part before the query."""
+    ordered = tuple(sorted(options.items()))
+    return DeviceURL(scheme, target, ordered, plain + ("?" + urlencode(ordered) if ordered else ""))
+
+
+def _serial(target: str, text: str, query: str) -> DeviceURL:
+    if not target:
+        raise UnknownScheme(f"{text!r} names no port; use serial:///dev/ttyUSB0 or serial://COM3")
+    options = _options(query, text, frozenset(_SERIAL_CHOICES) | {"baudrate"})
+    baudrate = options.get("baudrate", str(DEFAULT_BAUDRATE))
+    if not (baudrate.isascii() and baudrate.isdigit()) or int(baudrate) == 0:
+        raise UnknownScheme(f"{text!r}: baudrate={baudrate} must be a whole number, as 115200")
+    for name, allowed in _SERIAL_CHOICES.items():
+        if options.get(name, next(iter(allowed))) not in allowed:
+            choices = ", ".join(sorted(allowed))
+            raise UnknownScheme(f"{text!r}: {name}={options[name]} must be one of {choices}")
+    if int(baudrate) == DEFAULT_BAUDRATE:
+        options.pop("baudrate", None)
+    target = target.upper() if _COM_PORT.fullmatch(target) else target
+    return _build("serial", target, options, f"serial://{target}" if options else target)
+
+
+def _handler(scheme: str, rest: str, text: str) -> DeviceURL:
+    if not rest.startswith("//"):
+        raise UnknownScheme(f"{text!r}: write {scheme}://…")
+    if scheme in {"socket", "rfc2217"}:
+        split_host_port(rest[2:].partition("?")[0].rstrip("/"), text)
+    whole = f"{scheme}:{rest}"
+    return DeviceURL(scheme, whole, (), whole)
+
+
+def _exec(command: str, text: str) -> DeviceURL:
+    if not command:
+        raise UnknownScheme(f"{text!r} names no command; use exec:COMMAND, as exec:micropython")
+    return DeviceURL("exec", command, (), f"exec:{command}")
+
+
+def _tcp(rest: str, text: str) -> DeviceURL:
+    host, port = split_host_port(rest.removeprefix("//").rstrip("/"), text)
+    shown = f"[{host}]" if ":" in host else host.lower()
+    return DeviceURL("tcp", f"{shown}:{port}", (), f"tcp://{shown}:{port}")
+
+
+def _sim(rest: str, text: str) -> DeviceURL:
+    name, _, query = rest.removeprefix("//").partition("?")
+    if name and not _BOARD_NAME.fullmatch(name):
+        raise UnknownScheme(f"{text!r}: a board's name has letters, digits, '.', '_' and '-' only")
+    options = _options(query, text, frozenset({"heap"}))
+    if "heap" in options:
+        size = parse_size(options.pop("heap"), text)
+        if size != DEFAULT_HEAP_BYTES:
+            options["heap"] = str(size)
+    return _build("sim", name, options, f"sim:{name}")
+
+
+def _refuse_rest(rest: str, text: str, scheme: str) -> None:
+    if rest.removeprefix("//"):
+        raise UnknownScheme(f"{text!r}: {scheme}: takes no name and no options")
