@@ -58,8 +58,9 @@ class Cleanups:
 
     def _clean(self, entry: Entry, deadline: float) -> Future[Cleaned]:
         waiting = self._waiting[entry.number] = Future()
+        overdue = TIMERS.call_at(deadline + SLACK, self._overdue, entry)
+        waiting.add_done_callback(lambda _: overdue.cancel())
         self._tell(entry, deadline)
-        TIMERS.call_at(deadline + SLACK, self._overdue, entry)
         return waiting
 
     def _tell(self, entry: Entry, deadline: float) -> None:
@@ -71,8 +72,9 @@ class Cleanups:
         if tracker is not None:
             tracker.actor_ref.tell(Cleanup(entry.number, deadline))
         again = SYSTEM_CLOCK.monotonic() + TELL_AGAIN
-        if again < deadline:
-            TIMERS.call_at(again, self._tell, entry, deadline)
+        if again < deadline and (waiting := self._waiting.get(entry.number)) is not None:
+            timer = TIMERS.call_at(again, self._tell, entry, deadline)
+            waiting.add_done_callback(lambda _: timer.cancel())
 
     def _overdue(self, entry: Entry) -> None:
         if entry.number in self._waiting:

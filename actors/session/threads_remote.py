@@ -13,7 +13,7 @@ from klemheist.actors.errors import CapabilityError
 from klemheist.actors.sources import Source
 from klemheist.transports.repl.agent import AGENT_NAMESPACE, Entry
 from klemheist.transports.repl.conversation import Board
-from klemheist.transports.repl.procedures import Procedure, applied
+from klemheist.transports.repl.procedures import Procedure, applied, numbered
 from klemheist.transports.repl.values import encode
 
 from .answers import value_of
@@ -21,6 +21,8 @@ from .remote import Namespace
 
 FINISHED: Final = -1
 """What a step returns when the generator came to its end."""
+
+_BIND: Final = f"G[{Entry.STEP}]=N\nG[{Entry.STOP}]=U"
 
 _STEPPED: Final = (
     "H={}",
@@ -38,6 +40,7 @@ def N(i):
 def U(i):
  g=H.pop(i,0)
  if g:g.close()""",
+    _BIND,
 )
 """H: the generators by thread id. V starts one, N runs a step, U ends one."""
 
@@ -73,6 +76,8 @@ def V(i,s,n,a):
 def U(i):
  AW.pop(i,0)
  return i not in AL""",
+    "N=None",
+    _BIND,
 )
 """AL: the threads that live. AW: those that may go on. AI: the thread id by the port's own. AD drives
 a generator. AB is a thread's whole life, which ends with an event in the output. U asks one to end
@@ -104,24 +109,21 @@ def start(
         board.facts["thread helpers"] = board.boot
     passed = encode(tuple(args), single=board.single)
     line = f"V({thread_id!r},{namespace.number},{source.name!r},{passed})"
-    yield from _evaluate(namespace, board, line)
+    answer = yield from applied(board, Entry.EVAL, AGENT_NAMESPACE, line.encode())
+    yield from value_of(board, answer, namespace.tracer)
 
 
 def step(namespace: Namespace, board: Board, thread_id: str, boot: str) -> Procedure[object]:
     """Run one step; return the seconds to wait, or `FINISHED`; None where the boot is another."""
     if board.boot != boot:
         return None
-    return (yield from _evaluate(namespace, board, f"N({thread_id!r})"))
+    answer = yield from numbered(board, Entry.STEP, thread_id)
+    return (yield from value_of(board, answer, namespace.tracer))
 
 
 def stop(namespace: Namespace, board: Board, thread_id: str, boot: str) -> Procedure[object]:
     """Ask a thread to end; return False while it has not."""
     if board.boot != boot:
         return True
-    stopped = yield from _evaluate(namespace, board, f"U({thread_id!r})")
-    return stopped is not False
-
-
-def _evaluate(namespace: Namespace, board: Board, text: str) -> Procedure[object]:
-    answer = yield from applied(board, Entry.EVAL, AGENT_NAMESPACE, text.encode())
-    return (yield from value_of(board, answer, namespace.tracer))
+    answer = yield from numbered(board, Entry.STOP, thread_id)
+    return (yield from value_of(board, answer, namespace.tracer)) is not False

@@ -36,6 +36,8 @@ class Entry(IntEnum):
     BIND = 5  # (entry, namespace, name) -> None: a deployed function gets its entry
     CLOSE = 6  # (namespace, entries) -> the free memory after it
     FREE = 7  # () -> the free memory after a collection
+    STEP = 8  # (thread) -> the seconds to wait; this and the next are sent on first use
+    STOP = 9  # (thread) -> whether it has ended
 
 
 FIRST_TASK: Final = len(Entry)
@@ -60,7 +62,7 @@ def k(n=0,*a):
   print(f(0,'=',e((q[3],s,q[1],q[2]!=''))),end='')
   return
  if n!=q[1]:
-  if n!=(int.from_bytes(bytes(repr(a),''),'little')+s*{STRIDE})%{PRIME}*2+s%2+2:return
+  if n!=(int.from_bytes(bytes(repr(a),'utf8'),'little')+s*{STRIDE})%{PRIME}*2+s%2+2:return
   q[0]=(s+1)%{COUNTS}
   q[1]=n
   q[2]=''
@@ -116,7 +118,7 @@ def statements(boot: str, count: int) -> list[str]:
     """
     setup = f"import gc,sys\nB=[]\nq=[{count},-1,'',{boot!r}]"
     threads = "try:\n import _thread as t\nexcept ImportError:t=None"
-    table = "S={0:globals()}\nG=[E,X,B.append,J,O,D,Q,M]"
+    table = "S={0:globals()}\nG=[E,X,B.append,J,O,D,Q,M,0,0]"
     parts = [setup, threads, *split(DECODER_SOURCE), *split(ENCODER_SOURCE), *_CORE, table]
     return list(gather(parts))
 

@@ -1,0 +1,86 @@
+"""Every error of Klemheist, in one tree (a test keeps this picture true).
+
+KlemheistError
+├── LinkError                   the byte stream to a device could not be opened, or failed
+│   ├── LinkLost
+│   ├── DeviceReset
+│   ├── LinkTimeout
+│   ├── LinkBusy
+│   ├── UnknownScheme
+│   └── LinkPermissionError
+├── DeviceError                 code on the device raised
+│   └── DeviceMemoryError
+├── CapabilityError             this device cannot do it
+├── SessionError                a session or its manager is not in the state for it
+│   ├── SessionClosed
+│   ├── SessionNotFound
+│   ├── SessionLimitError
+│   ├── SessionFaulted
+│   ├── StaleHandle
+│   ├── QueueFull
+│   └── CallCancelled
+├── ArgumentError               an argument cannot be sent, or an option is wrong
+├── ResultTypeError             a result is nothing that a literal can say
+├── SourceUnavailable           a function has no source that could run on a device
+├── CodeSyntaxError             the code is no Python
+├── ResourceCleanupError        some cleanups failed; all others were done
+└── SupervisorError             the supervision tree refused; `code` is OTP's word
+"""
+
+from __future__ import annotations
+
+from klemheist.actors.errors import (
+    CallCancelled,
+    CapabilityError,
+    DeviceError,
+    DeviceMemoryError,
+    QueueFull,
+    ResourceCleanupError,
+    SessionClosed,
+    SessionError,
+    SessionFaulted,
+    SessionLimitError,
+    SessionNotFound,
+    StaleHandle,
+)
+from klemheist.actors.sources import CodeSyntaxError, SourceUnavailable
+from klemheist.supervisors.errors import SupervisorError
+from klemheist.transports.errors import (
+    DeviceReset,
+    KlemheistError,
+    LinkBusy,
+    LinkError,
+    LinkLost,
+    LinkPermissionError,
+    LinkTimeout,
+    UnknownScheme,
+)
+from klemheist.transports.repl.values import ArgumentError, ResultTypeError
+
+__all__ = [
+    "ArgumentError",
+    "CallCancelled",
+    "CapabilityError",
+    "CodeSyntaxError",
+    "DeviceError",
+    "DeviceMemoryError",
+    "DeviceReset",
+    "KlemheistError",
+    "LinkBusy",
+    "LinkError",
+    "LinkLost",
+    "LinkPermissionError",
+    "LinkTimeout",
+    "QueueFull",
+    "ResourceCleanupError",
+    "ResultTypeError",
+    "SessionClosed",
+    "SessionError",
+    "SessionFaulted",
+    "SessionLimitError",
+    "SessionNotFound",
+    "SourceUnavailable",
+    "StaleHandle",
+    "SupervisorError",
+    "UnknownScheme",
+]
