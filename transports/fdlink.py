@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from klemheist.transports import reactor
 from klemheist.transports.errors import LinkError, LinkLost
-from klemheist.transports.link import MAX_UNSENT
+from klemheist.transports.link import DRIVE_SECONDS, MAX_UNSENT
 from loguru import logger
 
 if TYPE_CHECKING:
@@ -29,10 +29,6 @@ READ_BYTES = 65536
 """As much as a pipe holds: one read empties it."""
 
 CTRL_C = b"\x03"
-
-DRIVE_SECONDS = 0.003
-"""Most calls are answered within; a longer one can wait for the I/O thread, and be cancelled."""
-
 
 class FdLink:
     """A link over descriptors. A subclass gives `_connect`, and `_disconnect` for what it holds.

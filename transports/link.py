@@ -7,10 +7,18 @@ that comes back gets a new link object.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from klemheist.transports.errors import LinkError
+
+
+DRIVE_SECONDS = 0.003
+"""Most calls are answered within; a longer one can wait for the I/O thread, and be cancelled."""
+
+MAX_UNSENT = 4 * 1024 * 1024
+"""Bytes that may wait in a link: more than any upload, far less than memory."""
 
 
 class Reset(StrEnum):
@@ -67,6 +75,13 @@ class Link(Protocol):
     def interrupt(self) -> None:
         """Send Ctrl-C (byte 3) ahead of all bytes that wait to be written; never blocks."""
 
+    def drive(self, done: Callable[[], bool], window: float = DRIVE_SECONDS) -> None:
+        """Read and deliver on the calling thread until `done()`, for `window` seconds at most.
+
+        For a caller that waits for an answer anyhow: it saves two changes of thread. It may return
+        early, and does nothing where the link cannot do it. Not for a callback.
+        """
+
     def reset(self, kind: Reset) -> None:
         """Reset the board by control lines; `RESPAWN` is the caller's close and open.
 
@@ -79,7 +94,3 @@ class Link(Protocol):
 
         No child process, file descriptor or thread of this link is left when it returns.
         """
-
-
-MAX_UNSENT = 4 * 1024 * 1024
-"""Bytes that may wait in a link: more than any upload, far less than memory."""

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from klemheist.actors.errors import QueueFull
 from klemheist.actors.runtime.future import Future
+from klemheist.actors.runtime.inbox import in_turn
+from klemheist.transports.link import DRIVE_SECONDS, Link
 from klemheist.transports.repl.conversation import Board
 from klemheist.transports.repl.procedures import Procedure
 
@@ -20,6 +22,34 @@ MOST_WAITING: Final = 1_000
 
 MOST_TRIES: Final = 3
 """How often an idempotent call is sent before its error is passed on."""
+
+
+class CallFuture(Future[Any]):
+    """The future of a call: a thread that waits for it reads the link meanwhile.
+
+    Args:
+        link: gives the device's present link, if it has one.
+        on_cancel: see `Future`.
+    """
+
+    __slots__ = ("_link",)
+
+    def __init__(
+        self, link: Callable[[], Link | None], on_cancel: Callable[[str | None], object]
+    ) -> None:
+        super().__init__(on_cancel=on_cancel)
+        self._link = link
+
+    def get(self, *, timeout: float | None = None) -> Any:
+        """See `Future.get`."""
+        link = None if self.done() or in_turn() else self._link()
+        if link is not None and (timeout is None or timeout > DRIVE_SECONDS):
+            try:
+                link.drive(self.done)
+            except KeyboardInterrupt:
+                self.cancel("interrupted from the keyboard")
+                raise
+        return super().get(timeout=timeout)
 
 
 @dataclass(slots=True, eq=False)

@@ -30,7 +30,7 @@ from klemheist.transports.repl.procedures import (
     status,
 )
 
-from .call import Call
+from .call import Call, CallFuture
 from .intake import Intake
 from .linkage import Linkage
 from .port import Port
@@ -78,7 +78,7 @@ class Device(Actor):
 
     def submit(self, call: Call) -> Future[Any]:
         """Take a call; its future is resolved by its deadline at the latest."""
-        call.future = Future(on_cancel=partial(self._cancel_later, call))
+        call.future = CallFuture(self.port.present_link, partial(self._cancel_later, call))
         if not self.post(self._admit, call):
             call.future.set_exception(LinkLost(f"{self.port.url} is closed; create a new session"))
         return call.future
@@ -214,9 +214,11 @@ class Device(Actor):
 
     def received(self, data: bytes) -> None:
         """Take bytes of the link, on a turn."""
-        for outcome in self._talk.feed(data):
-            self._handle(outcome)
-        self._next()
+        outcomes = self._talk.feed(data)
+        if outcomes:  # else a part of something: nothing has changed
+            for outcome in outcomes:
+                self._handle(outcome)
+            self._next()
 
     def lost(self, error: LinkError) -> None:
         """Take the loss of the link, on a turn."""
@@ -350,6 +352,8 @@ class Device(Actor):
         now = self._watch.now()
         if self._intake.expire(now, lambda: self._recovery):
             self._trouble("a call did not end by its deadline")
+        for outcome in self._talk.settle():
+            self._handle(outcome)
         self._runner.expire(now)
         self._next()
         self._watch_step(now)

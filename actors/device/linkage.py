@@ -50,7 +50,7 @@ class Linkage:
         """Take over the open link of an earlier incarnation of the Device."""
         receiver = self._port.receiver
         assert receiver is not None
-        receiver.point_to(self, self._number)
+        receiver.point_to(self, self._device.post, self._number)
 
     def hard_reset(self, then: Callable[[Future[Link]], object]) -> None:
         """Reset the board by what its link offers; `then` is a turn with the link to use."""
@@ -104,7 +104,7 @@ class Linkage:
     def _receiver(self) -> Receiver:
         self._number += 1
         receiver = self._port.receiver = Receiver()
-        receiver.point_to(self, self._number)
+        receiver.point_to(self, self._device.post, self._number)
         return receiver
 
     def _opened(self, receiver: Receiver) -> Link:
@@ -121,29 +121,24 @@ class Linkage:
 
         in_background(work, name=name).add_done_callback(hand_over)
 
-    def post(self, fn: Callable[..., object], *args: Any) -> None:
-        """Bring something from the link's I/O side into the mailbox."""
-        self._device.post(fn, *args)
-
 
 class Receiver:
     """One link's way into the mailbox of whichever Device drives it now."""
 
-    __slots__ = ("_linkage", "_number")
+    __slots__ = ("_broke", "_heard", "_number", "_post")
 
-    def point_to(self, linkage: Linkage, number: int) -> None:
-        """Deliver to this Device from now on, under this number."""
-        self._linkage, self._number = linkage, number
+    def point_to(self, linkage: Linkage, post: Callable[..., bool], number: int) -> None:
+        """Deliver to the mailbox behind `post` from now on, under this number."""
+        self._heard, self._broke, self._post = linkage.heard, linkage.broke, post
+        self._number = number
 
     def received(self, data: bytes) -> None:
         """See `klemheist.transports.link.Receiver`."""
-        linkage = self._linkage
-        linkage.post(linkage.heard, self._number, data)
+        self._post(self._heard, self._number, data)
 
     def lost(self, error: LinkError) -> None:
         """See `klemheist.transports.link.Receiver`."""
-        linkage = self._linkage
-        linkage.post(linkage.broke, self._number, error)
+        self._post(self._broke, self._number, error)
 
 
 def _signal(link: Link, kind: Reset) -> Link:

@@ -107,6 +107,10 @@ class Port:
     def __repr__(self) -> str:
         return f"<device {self.url} {self.state.value}, generation {self.generation}>"
 
+    def present_link(self) -> Link | None:
+        """Return the open link, if there is one."""
+        return self.link
+
     @property
     def is_away(self) -> bool:
         """Whether nothing can be sent just now, and nobody knows for how long."""

@@ -10,13 +10,18 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
-from .frames import COUNTS, Frame, FrameScanner
+from .frames import COUNTS, MARK, Frame, FrameKind, FrameScanner
 from .machine import ENTER, INTERRUPT, Kind, ReplMachine
 from .table import State
 
 MOST_ERROR_TEXT: Final = 16 * 1024
 """Bytes of traceback that are kept; more than any real one, and bounded."""
 
+CALL_END: Final = b"\x04\x04>"
+ERROR_END: Final = b"\x04>"
+SILENT_KINDS: Final = (FrameKind.VALUE, FrameKind.NO_LITERAL)
+"""The kinds of frames after which no traceback comes."""
+MOST_HELD: Final = 64 * 1024
 
 DEFAULT_CREDIT: Final = 60
 """Bytes in flight that every board takes (BASELINES, the fast path, fact 2)."""
@@ -101,7 +106,7 @@ class Board:
 class Conversation:
     """The state of the talk with one device; see the module."""
 
-    __slots__ = ("_reply", "_scanner", "_step", "board", "machine")
+    __slots__ = ("_held", "_reply", "_scanner", "_step", "board", "machine")
 
     def __init__(self, board: Board | None = None) -> None:
         self.board = board or Board()
@@ -109,6 +114,7 @@ class Conversation:
         self._scanner = FrameScanner()
         self._step: Step | None = None
         self._reply = Reply()
+        self._held = b""  # the beginning of what may be nothing but a frame
 
     @property
     def busy(self) -> bool:
@@ -139,7 +145,7 @@ class Conversation:
         if step.do is Do.INTERRUPT:
             self._step = self._step or step
             return INTERRUPT
-        self._step, self._reply = step, Reply()
+        self._step, self._reply, self._held = step, Reply(), b""
         self._scanner.expect(step.number)
         match step.do:
             case Do.EXECUTE:
@@ -162,6 +168,36 @@ class Conversation:
 
     def feed(self, data: bytes) -> list[Outcome]:
         """Take what arrived; return what came of it, in order."""
+        step = self._step
+        if step is None or step.number < 0:
+            return self._feed(data)
+        if data[:2] == b"OK" and self.machine.accept():
+            self._reply.accepted = True
+            data = data[2:]
+        return self._feed_frame(data) if data else []
+
+    def settle(self) -> list[Outcome]:
+        """Take what `feed` held back: it waits for the end of a frame, which may have got lost."""
+        held, self._held = self._held, b""
+        return self._feed(held) if held else []
+
+    def _feed_frame(self, data: bytes) -> list[Outcome]:
+        """The short path: a reply that is nothing but a frame needs no look at each mark."""
+        data, self._held = self._held + data, b""
+        if data[:1] == MARK and self.machine.state is State.RUNNING:
+            if data.endswith(CALL_END):
+                frame = self._scanner.whole(data[: -len(CALL_END)])
+                if frame is not None and frame.kind in SILENT_KINDS:
+                    self.machine.finish()
+                    reply, self._reply, self._step = self._reply, Reply(), None
+                    reply.ended, reply.frame = True, frame
+                    return [Outcome(reply=reply)]
+            elif not data.endswith(ERROR_END) and len(data) < MOST_HELD:
+                self._held = data
+                return []
+        return self._feed(data)
+
+    def _feed(self, data: bytes) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for kind, piece in self.machine.feed(data):
             match kind:
@@ -187,6 +223,7 @@ class Conversation:
         """End the step under way because its time is up; the order is no longer known."""
         reply, self._reply = self._reply, Reply()
         self._step = None
+        self._held = b""
         if self._scanner.frame is not None:
             reply.frame = self._scanner.frame
         self.machine.forget()

@@ -41,6 +41,9 @@ class FrameKind(StrEnum):
     """It was started and did not come to an end: interrupted, or out of memory."""
 
 
+_KINDS: Final = {kind.value.encode(): kind for kind in FrameKind}
+
+
 class Frame(NamedTuple):
     """One whole, verified frame."""
 
@@ -131,6 +134,13 @@ class FrameScanner:
             self.damaged, self._held = self._held, b""
         return held[:at]
 
+    def whole(self, data: bytes) -> Frame | None:
+        """Return the frame that `data` is, all of it, before any text was fed."""
+        if self._held or self.damaged or not data.startswith(self._sentinel):
+            return None
+        frame, size = parse(data, self._number)
+        return frame if size == len(data) else None
+
     def flush(self) -> bytes:
         """End the search: return held output; what began as a frame becomes `damaged`."""
         held, self._held = self._held, b""
@@ -153,8 +163,9 @@ def parse(data: bytes, number: int) -> tuple[Frame | None, int]:
     start = len(header) + len(check) + 2
     prefix = len(MARK) + len(b"%d" % number)
     try:
-        kind, size, expected = FrameKind(header[prefix : prefix + 1].decode()), int(header[prefix + 1 :]), int(check)
-    except ValueError:
+        kind = _KINDS[header[prefix : prefix + 1]]
+        size, expected = int(header[prefix + 1 :]), int(check)
+    except (KeyError, ValueError):
         return None, -1
     body = data[start : start + size]
     if len(body) < size:

@@ -123,6 +123,18 @@ class ReplMachine:
         self._partial = b""
         self._pending = memoryview(b"")
 
+    def accept(self) -> bool:
+        """Take an `OK` that the caller has seen; False where none is awaited."""
+        if self.state is not State.SENT or self._partial:
+            return False
+        self.state = State.RUNNING
+        return True
+
+    def finish(self) -> None:
+        """Take both end marks and the prompt, which the caller has seen while it ran."""
+        self.state = State.IDLE
+        self._tail = b""
+
     # -- the device's bytes ------------------------------------------------------------------
 
     def feed(self, data: bytes) -> list[Event]:

@@ -17,6 +17,8 @@ from typing import Final
 class State(Enum):
     """Where the conversation stands, as far as the bytes tell."""
 
+    __hash__ = object.__hash__  # Enum's own is a function in Python, run for each byte mark
+
     LOST = auto()
     """Nothing is known: before the first prompt, and after anything that broke the order."""
     ENTERING = auto()
@@ -51,6 +53,8 @@ class State(Enum):
 
 class Token(Enum):
     """What moves the machine."""
+
+    __hash__ = object.__hash__  # see State
 
     ENTER = auto()  # ours: attach, interrupting what runs
     EXECUTE = auto()  # ours: one raw command

@@ -1,0 +1,111 @@
+"""The bare link: a raw REPL on two file descriptors, `os.write` and `os.read`, and nothing else.
+
+It is what all ratios are over. It shares no code with `klemheist.transports.repl`, has no deadline
+and verifies nothing. `borrowed` lets it talk on the very descriptors of an open link, so that bare
+calls and ours go call by call to the same interpreter through the same pipe.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TYPE_CHECKING, Self
+
+from klemheist.transports.fdlink import FdLink
+from klemheist.transports.registry import create_link
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from klemheist.actors.device.port import Port
+
+OPEN_WITHIN = 60.0
+"""Seconds; the first board of a machine may have to be fetched."""
+
+
+class Bare:
+    """A board at its raw prompt, or on its way there (`enter`)."""
+
+    def __init__(self, read_fd: int, write_fd: int) -> None:
+        self._read_fd, self._write_fd = read_fd, write_fd
+
+    def enter(self) -> Self:
+        """Get the raw prompt, whatever the board does now."""
+        os.write(self._write_fd, b"\r\x03\x02\x01")
+        seen = b""
+        while not seen.endswith(b"raw REPL; CTRL-B to exit\r\n>"):
+            seen += self._read()
+        return self
+
+    def exec(self, source: bytes) -> bytes:
+        """Run one command and return what it printed.
+
+        Raises:
+            RuntimeError: it raised on the board; the text is its traceback.
+        """
+        os.write(self._write_fd, source + b"\x04")
+        answer = self._read()
+        while not answer.endswith(b"\x04>"):
+            answer += self._read()
+        output, error, _ = answer.removeprefix(b"OK").split(b"\x04")
+        if error:
+            raise RuntimeError(error.decode(errors="replace"))
+        return output
+
+    def timed(self, source: bytes, expected: bytes) -> float:
+        """Return the seconds that one exec takes, its answer checked outside of them."""
+        began = perf_counter()
+        output = self.exec(source)
+        took = perf_counter() - began
+        if output.rstrip() != expected:  # one board ends lines with \n, another with \r\n
+            raise RuntimeError(f"{source!r} printed {output!r}")
+        return took
+
+    def _read(self) -> bytes:
+        data = os.read(self._read_fd, 65536)
+        if not data:
+            raise EOFError("the board is gone")
+        return data
+
+
+class RawBoard:
+    """A board of ours with nobody but us on its link; `started` is when its process was begun."""
+
+    def __init__(self, url: str) -> None:
+        link = create_link(url)
+        assert isinstance(link, FdLink)
+        self.link = link
+        self.started = perf_counter()
+        self.fds = link._connect(OPEN_WITHIN)
+        self.bare = Bare(*self.fds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the board's process."""
+        for fd in set(self.fds):
+            os.close(fd)
+        self.link._disconnect()
+
+
+@contextmanager
+def borrowed(port: Port) -> Iterator[Bare]:
+    """Lend out the descriptors of an idle device's link; give them back as they were."""
+    link = port.link
+    assert isinstance(link, FdLink)
+    assert link._reactor is not None
+    fds = link._read_fd, link._write_fd
+    link._reactor.pause(fds[0])
+    for fd in fds:
+        os.set_blocking(fd, True)
+    try:
+        yield Bare(*fds)
+    finally:
+        for fd in fds:
+            os.set_blocking(fd, False)
+        link._reactor.resume(fds[0])

@@ -1,0 +1,81 @@
+"""Samples, and how they are taken: in turn, so that a noisy machine is noisy for everybody."""
+
+from __future__ import annotations
+
+import gc
+import math
+import statistics
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+WARM_UP = 5
+"""Rounds that are not counted: first calls deploy, fill caches and start threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How long one thing took, in seconds."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def n(self) -> int:
+        """How often it was measured."""
+        return len(self.seconds)
+
+    @property
+    def median(self) -> float:
+        """What the page shows: half were faster."""
+        return statistics.median(self.seconds)
+
+    @property
+    def p90(self) -> float:
+        """Nine in ten were at least as fast."""
+        return sorted(self.seconds)[math.ceil(0.9 * self.n) - 1]
+
+    def __add__(self, other: Sample) -> Sample:
+        return Sample(self.seconds + other.seconds)
+
+
+def timed(act: Callable[[], object]) -> float:
+    """Return the seconds that `act` takes."""
+    began = perf_counter()
+    act()
+    return perf_counter() - began
+
+
+@contextmanager
+def quiet_gc() -> Iterator[None]:
+    """Collect now and not within: a collection in one sample would be that sample's luck."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def in_turn(
+    rounds: int, acts: Mapping[str, Callable[[], float]], *, warm_up: int = WARM_UP
+) -> dict[str, Sample]:
+    """Run all acts, one after the other, `rounds` times.
+
+    Args:
+        rounds: how often each is counted.
+        acts: each measures itself and returns its seconds, so that what prepares it costs nothing.
+        warm_up: rounds before the first that counts.
+    """
+    for _ in range(warm_up):
+        for act in acts.values():
+            act()
+    taken: dict[str, list[float]] = {name: [] for name in acts}
+    with quiet_gc():
+        for _ in range(rounds):
+            for name, act in acts.items():
+                taken[name].append(act())
+    return {name: Sample(tuple(seconds)) for name, seconds in taken.items()}
