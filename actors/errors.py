@@ -41,6 +41,16 @@ class DeviceMemoryError(DeviceError, MemoryError):
         """Bytes that were free after the collection; -1 where the device does not say."""
 
 
+class DeviceFileNotFoundError(DeviceError, FileNotFoundError):
+    """There is no such file or directory on the device."""
+
+    advice = "`session.files.list()` shows what is there"
+
+    def __init__(self, path: str) -> None:
+        super().__init__("OSError", f"{path}: no such file on the device")
+        self.path = path
+
+
 class CapabilityError(KlemheistError):
     """This device cannot do what was asked, or does not say what it can."""
 

@@ -1,4 +1,4 @@
-"""Every call has a deadline, and every wait can be given up; the device is ready again after both."""
+"""Every call has a deadline, every wait can be given up; the device is ready again after both."""
 
 import threading
 

@@ -16,7 +16,7 @@ with klemheist.SessionManager() as manager:
         try:
             s("import machine; machine.reset()")
         except klemheist.DeviceReset as error:
-            assert error.maybe_executed  # a call is sent once; where its end is unknown, it says so
+            assert error.maybe_executed  # sent once; its end is unknown, and it says so
             print(error)
 
         assert area(6, 7) == 42  # a new boot, the function sent again

@@ -1,4 +1,4 @@
-"""Inside an asyncio service (FastAPI, Starlette, …): one manager for the life of the application."""
+"""Inside an asyncio service (FastAPI, Starlette, …): one manager for the application's life."""
 
 import asyncio
 from contextlib import asynccontextmanager

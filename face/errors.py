@@ -9,6 +9,7 @@ KlemheistError
 │   ├── UnknownScheme
 │   └── LinkPermissionError
 ├── DeviceError                 code on the device raised
+│   ├── DeviceFileNotFoundError
 │   └── DeviceMemoryError
 ├── CapabilityError             this device cannot do it
 ├── SessionError                a session or its manager is not in the state for it
@@ -33,6 +34,7 @@ from klemheist.actors.errors import (
     CallCancelled,
     CapabilityError,
     DeviceError,
+    DeviceFileNotFoundError,
     DeviceMemoryError,
     QueueFull,
     ResourceCleanupError,
@@ -63,6 +65,7 @@ __all__ = [
     "CapabilityError",
     "CodeSyntaxError",
     "DeviceError",
+    "DeviceFileNotFoundError",
     "DeviceMemoryError",
     "DeviceReset",
     "KlemheistError",

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import pykka
+
 from klemheist.actors.runtime import TIMERS, ActorDead, ActorRef, ExitReason, Future, WouldDeadlock
 from klemheist.actors.runtime.bridge import Envelope
 from klemheist.actors.runtime.inbox import is_starting_under

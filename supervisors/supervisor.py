@@ -161,7 +161,7 @@ class Supervisor(Actor):
         window = self._core.window
         return Tree(
             path=self.path,
-            ref=self._ref,
+            ref=self._actor_self,
             strategy="dynamic" if self.dynamic else self._core.strategy,
             max_restarts=window.max_restarts,
             period=window.period,
@@ -203,18 +203,18 @@ class Supervisor(Actor):
         self._feed(message)
         return LATER
 
-    def _leave(self, reason: ExitReason) -> None:
-        if self._leaving or not self._ref.started.done():
+    def _actor_leave(self, reason: ExitReason) -> None:
+        if self._leaving or not self._actor_self.started.done():
             self._feed(Shutdown(reason))  # nothing to prepare, or it is prepared no longer
             return
         self._leaving = True
-        if self._hook(self.before_shutdown, partial(self._prepared, reason)) is not None:
+        if self._actor_hook(self.before_shutdown, partial(self._prepared, reason)) is not None:
             self._feed(Shutdown(reason))
 
     def _prepared(self, reason: ExitReason) -> None:
         self.post(self._feed, Shutdown(reason))
 
-    def _released(self) -> None:
+    def _actor_released(self) -> None:
         with self._reading:
             left = [entry.ref for entry in self._core.children.values() if entry.alive]
             waiting = [*self._replies, *self._awaited.values()]
@@ -259,9 +259,9 @@ class Supervisor(Actor):
                 self._replies.discard(to)
                 to.set_exception(error)
             case do.Up():
-                self._started()
+                self._actor_started()
             case do.GiveUp(reason):
-                self._leave(reason)
+                self._actor_leave(reason)
             case do.Down():
                 self._down(effect)
             case do.Note(event):
@@ -278,7 +278,7 @@ class Supervisor(Actor):
         except BaseException as error:  # noqa: BLE001  a constructor's fault is the child's
             self._events.append(StartFailed(key, None, error))
             return
-        if self._ref.ended.done():  # killed meanwhile, from another thread
+        if self._actor_self.ended.done():  # killed meanwhile, from another thread
             ref.kill()
         self._events.append(Spawned(key, ref))
         if ref.started.done():
@@ -289,7 +289,7 @@ class Supervisor(Actor):
             )
 
     def _adopt(self, key: Hashable, actor: Actor) -> None:
-        actor._parent = self._ref  # noqa: SLF001  one class
+        actor._actor_parent = self._actor_self  # noqa: SLF001  one class
         if isinstance(actor, Supervisor):
             actor.path = f"{self.path}/{key}"
             actor.timers = self.timers
@@ -313,17 +313,17 @@ class Supervisor(Actor):
 
     def _down(self, down: do.Down) -> None:
         if down.error is None:
-            self._end(down.reason)
+            self._actor_end(down.reason)
             self._tell(told.SupervisorStopped(self.path, None, down.reason))
         else:
-            self._finish(ExitReason.error(down.error), down.error)
+            self._actor_finish(ExitReason.error(down.error), down.error)
 
     def _tell(self, event: told.TreeEvent) -> None:
         report(event)
         if event.id in self._awaited:
             self._answer_waiters(event)
         if self._on_event is not None:
-            self._hook(self._on_event, event)
+            self._actor_hook(self._on_event, event)
 
     def _answer_waiters(self, event: told.TreeEvent) -> None:
         if isinstance(event, (told.ChildStarted, told.ChildRestarted)):

@@ -134,13 +134,15 @@ class FdLink:
             owner, fd, poll = self._reactor, self._read_fd, self._poll
             if not self._live or owner is None or poll is None or not owner.pause(fd):
                 return
-        end = monotonic() + window
-        while not done() and self._live and (left := end - monotonic()) > 0:
-            if poll.poll(left * 1000):
-                self._readable()
-        with self._writing:
-            if self._live:
-                owner.resume(fd)
+        try:
+            end = monotonic() + window
+            while not done() and self._live and (left := end - monotonic()) > 0:
+                if poll.poll(left * 1000):
+                    self._readable()
+        finally:  # whatever happened, a Ctrl-C of the user included, somebody reads on
+            with self._writing:
+                if self._live:
+                    owner.resume(fd)
 
     def reset(self, kind: Reset) -> None:
         """See `Link.reset`: a link over descriptors has no control lines."""

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from loguru import logger
 
 from klemheist.transports.repl.agent import AGENT_NAMESPACE, Entry
 from klemheist.transports.repl.conversation import Board
 from klemheist.transports.repl.frames import FrameKind
-from klemheist.transports.repl.procedures import Procedure, applied
+from klemheist.transports.repl.procedures import Gone, Procedure, Silent, applied
+
+
+MOST_TRIES: Final = 3
+"""How often a device may fail under one debt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,8 @@ class Debt:
     pay: Callable[[Board], Procedure[object]]
     boot: str | None
     """The boot whose memory it concerns; None where it concerns what outlives boots."""
+    tries: int = 0
+    """How often the device failed under it."""
 
 
 class Debts:
@@ -57,18 +64,32 @@ class Debts:
         self.add(Debt(label, lambda board: _run(board, code.encode()), boot))
 
     def pay(self, board: Board) -> Procedure[int]:
-        """Do all of it, in reverse order; return how many were done. Void ones are dropped."""
+        """Do all of it, in reverse order; return how many were done. Void ones are dropped.
+
+        One under which the device fails `MOST_TRIES` times is given up: else it could never be up.
+        """
         paid = 0
-        while True:
-            with self._lock:
-                if not self._debts:
-                    return paid
-                debt = self._debts[-1]
-            if debt.boot is None or debt.boot == board.boot:
+        while (debt := self._take()) is not None:
+            if debt.boot is not None and debt.boot != board.boot:
+                continue
+            try:
                 yield from debt.pay(board)
-                paid += 1
+            except (Gone, Silent, GeneratorExit):
+                self._take_back(debt)
+                raise
+            paid += 1
+        return paid
+
+    def _take(self) -> Debt | None:
+        with self._lock:
+            return self._debts.pop() if self._debts else None
+
+    def _take_back(self, debt: Debt) -> None:
+        if debt.tries + 1 < MOST_TRIES:
             with self._lock:
-                self._debts.remove(debt)
+                self._debts.append(replace(debt, tries=debt.tries + 1))
+        else:
+            logger.error("owed cleanup {} failed {} times and is given up", debt.label, MOST_TRIES)
 
 
 def _run(board: Board, source: bytes) -> Procedure[object]:

@@ -1,51 +1,48 @@
 """The Device actor (DESIGN 3): one mailbox, one conversation, one thing at a time.
 
 Its turns run on whichever thread brings the event: the caller that submits, the link's I/O side
-that received bytes, the timers. None of them blocks; what does runs in the background.
+that received bytes, the timers. None of them blocks; what does runs in the background. Here: calls,
+deadlines, what the link brings, and the end; `recovery.py` has the way up and back.
 """
 
 from __future__ import annotations
 
-import random
-import secrets
 from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Final
 
 from klemheist.actors.runtime.actor import Actor
 from klemheist.actors.runtime.future import Future
-from klemheist.actors.runtime.timers import TIMERS, Timers
-from klemheist.transports.errors import DeviceReset, LinkError, LinkLost, LinkTimeout
+from klemheist.actors.runtime.timers import TIMERS, Timer, Timers
+from klemheist.transports.errors import LinkError, LinkLost
 from klemheist.transports.link import Link
 from klemheist.transports.repl.conversation import Conversation, Do, Outcome, Reply, Step
-from klemheist.transports.repl.frames import COUNTS, EventFilter
-from klemheist.transports.repl.ladder import Recovered, ladder
-from klemheist.transports.repl.procedures import (
-    Attached,
-    Gone,
-    Procedure,
-    Silent,
-    attach,
-    remove,
-    status,
-)
+from klemheist.transports.repl.frames import EventFilter
+from klemheist.transports.repl.procedures import Gone, Procedure, Silent, remove, status
 
 from .call import Call, CallFuture
 from .intake import Intake
 from .linkage import Linkage
 from .port import Port
+from .recovery import PATIENCE, Recovery
 from .reopen import Reopening
 from .runner import Runner
-from .states import LIFE, DeviceState, Happening
+from .states import DeviceState, Happening
+from .suspicion import Suspicion
 from .watch import Watch
 
 LEAVE_RAW: Final = b"\r\x03\x02"
 RUN_APP: Final = b"\x04"
+LEAVE_WITHIN: Final = (0.3, 0.6)
+"""Seconds for the prompt, attempt by attempt, when a busy device is released."""
+ABANDON_AFTER: Final = 3.0
+"""Seconds that the end waits for a link which is still being opened."""
 _RUNGS: Final = {
     Do.INTERRUPT: "interrupt",
     Do.SOFT_RESET: "soft reset",
     Do.HARD_RESET: "hard reset",
 }
+_GONE: Final = (DeviceState.FAILED, DeviceState.STOPPING, DeviceState.STOPPED)
 
 
 class Device(Actor):
@@ -64,15 +61,23 @@ class Device(Actor):
     ) -> None:
         super().__init__()
         self.port = port
-        self._fresh = fresh
         self._resume_app = resume_app
         self._timers = timers
-        self._reopening = reopening or Reopening()
         self._intake = Intake(port)
         self._links = Linkage(port, self)
         self._watch = Watch(timers, partial(self.post, self._check))
-        self._recovery: Future[Recovered] = Future()
-        self._new_talk()
+        self._recovery = Recovery(
+            self,
+            port,
+            self._links,
+            self._intake,
+            reopening=reopening or Reopening(),
+            fresh=fresh,
+            timers=timers,
+        )
+        self._suspicion = Suspicion()
+        self._abandon: Timer | None = None
+        self.new_talk()
 
     # -- from any thread -----------------------------------------------------------------------
 
@@ -101,17 +106,14 @@ class Device(Actor):
         self.port.brain = self
         link = self.port.link
         if link is None:
-            self._open()
+            self._recovery.open()
         else:
-            self._links.adopt()
-            self._move(Happening.OPEN)
-            self._opened(link)
+            self._recovery.adopt(link)
 
     def on_stop(self) -> None:
         """Close the link, where `release` did not do so before."""
         self._let_go("was closed")
-        if self.port.state is not DeviceState.STOPPED:
-            self._move(Happening.STOP)
+        if self.port.move(Happening.STOP):
             self._links.close(self._closed)
 
     def on_failure(self, *_: object) -> None:
@@ -121,96 +123,11 @@ class Device(Actor):
     def _let_go(self, why: str) -> None:
         self.port.brain = None
         self._watch.stop()
-        self._runner.abandon()
+        self._recovery.stop()
+        self.drop()
         self._intake.lose_all(LinkLost, f"{self.port.url}: {why}")
 
-    def _move(self, happening: Happening) -> bool:
-        state = LIFE.get((self.port.state, happening))
-        if state is not None:
-            self.port.state = state
-        return state is not None
-
-    def _new_talk(self) -> None:
-        self._talk = Conversation(self.port.board)
-        self._events = EventFilter()
-        self._runner = Runner(self._talk, self._send)
-
-    # -- opening and attaching -------------------------------------------------------------------
-
-    def _open(self) -> None:
-        if self._move(Happening.OPEN):
-            self.port.emit("opening")
-            self._links.open(self._connected)
-
-    def _connected(self, opening: Future[Link]) -> None:
-        error = opening.exception()
-        if error is None:
-            self._opened(opening.get())
-        elif self._move(Happening.NOT_OPENED):
-            known = isinstance(error, LinkError)
-            self._down(error if known else LinkError(f"{self.port.url}: {error!r}"))
-
-    def _opened(self, link: Link) -> None:
-        self.port.link = link
-        if self._move(Happening.OPENED):
-            self._new_talk()
-            self._internal(self._attach(), self._attached)
-        else:
-            self._links.close(self._closed)  # it was stopped meanwhile
-
-    def _attach(self) -> Procedure[Attached]:
-        fresh, self._fresh = self._fresh, False
-        return attach(
-            self.port.board,
-            boot=secrets.token_hex(4),
-            count=random.randrange(COUNTS),  # noqa: S311 -- told apart from stale ones, no secret
-            firmware=self.port.firmware,
-            fresh=fresh,
-        )
-
-    def _attached(self, attached: Attached | None, error: BaseException | None) -> None:
-        if attached is None:
-            self._trouble(f"attaching failed: {error}")
-            return
-        if attached.interrupted:
-            self.port.emit("interrupted", "a running program was stopped")
-        if not self._move(Happening.ATTACHED):
-            self._move(Happening.RECOVERED)
-        self._up(same_boot=attached.same_boot)
-
-    def _up(self, *, same_boot: bool) -> None:
-        self._reopening.worked()
-        if len(self.port.debts):  # before anybody else has a turn
-            done = partial(self._paid, same_boot)
-            self._internal(self.port.debts.pay(self.port.board), done)
-        else:
-            self.port.booted(same_boot=same_boot)
-
-    def _paid(self, same_boot: bool, _: object, error: BaseException | None) -> None:  # noqa: FBT001 -- bound above
-        if error is None:
-            self.port.booted(same_boot=same_boot)
-        else:
-            self._trouble(f"owed cleanup: {error}")
-
-    def _down(self, error: LinkError) -> None:
-        """Tell, and try again later; a device that never was up fails, and its creator is told."""
-        self.port.counters.faults += 1
-        self._links.close(_nothing)
-        self.port.emit("down", str(error))
-        delay = self._reopening.next_delay() if self.port.ready.done() else None
-        if delay is not None:
-            self._timers.call_later(delay, self.post, self._reopen)
-            return
-        self._move(Happening.GIVE_UP)
-        self._intake.lose_all(type(error), str(error))
-        self.port.emit("failed", str(error))
-        self.port.ready.set_exception(error)
-
-    def _reopen(self) -> None:
-        self.port.counters.reopened += 1
-        self._open()
-
-    # -- what the link brings ----------------------------------------------------------------------
+    # -- what the link brings --------------------------------------------------------------------
 
     def received(self, data: bytes) -> None:
         """Take bytes of the link, on a turn."""
@@ -222,15 +139,11 @@ class Device(Actor):
 
     def lost(self, error: LinkError) -> None:
         """Take the loss of the link, on a turn."""
-        stopping = self.port.state is DeviceState.STOPPING
-        if not self._move(Happening.LOST):
-            return
-        self._runner.abandon()
-        self._intake.lose(LinkLost, str(error))
-        if stopping:
+        if self.port.state is DeviceState.STOPPING:
+            self.drop()
             self._links.close(self._closed)
         else:
-            self._down(error)
+            self._recovery.lost(error)
 
     def _handle(self, outcome: Outcome) -> None:
         if outcome.reply is not None:
@@ -239,8 +152,21 @@ class Device(Actor):
             self._output(outcome.output)
         elif outcome.write:
             self._links.write(outcome.write)
-        elif outcome.sign and self.port.state is DeviceState.UP and not self._runner.active:
-            self._internal(status(self.port.board), self._looked)
+        elif outcome.sign:
+            self._look()
+
+    def _look(self) -> None:
+        """The device printed what it prints when it boots: see whether it did."""
+        if self._intake.current is not None:
+            self._links.write(self._suspicion.rise())
+        elif self.port.state is DeviceState.UP and not self._runner.active:
+            self.begin(status(self.port.board), self._looked, patience=PATIENCE)
+
+    def _looked(self, _: object, error: BaseException | None) -> None:
+        if isinstance(error, Gone):
+            self._recovery.rebooted()
+        elif error is not None:
+            self._recovery.trouble(str(error))
 
     def _output(self, data: bytes) -> None:
         data, events = self._events.feed(data)
@@ -252,17 +178,15 @@ class Device(Actor):
             return
         if call is None:
             self.port.emit("output", data=data)
+        elif self._suspicion.confirmed(data):
+            self._runner.give_up(self._watch.now())
         elif call.on_output is not None:
             call.on_output(data)
 
-    def _looked(self, _: object, error: BaseException | None) -> None:
-        if error is not None:
-            self._rebooted()
-
-    # -- calls -------------------------------------------------------------------------------------
+    # -- calls -----------------------------------------------------------------------------------
 
     def _admit(self, call: Call) -> None:
-        if self.port.state in (DeviceState.FAILED, DeviceState.STOPPING, DeviceState.STOPPED):
+        if self.port.state in _GONE:
             gone = LinkLost(f"{self.port.url} is {self.port.state.value}; create a new session")
             call.future.set_exception(gone)
         elif self._intake.admit(call):
@@ -276,15 +200,16 @@ class Device(Actor):
             call = self._intake.take(self._watch.now())
             if call is None:
                 return
-            self._internal(call.procedure(self.port.board), self._finished)
+            self.begin(call.procedure(self.port.board), self._finished)
 
     def _finished(self, value: Any, error: BaseException | None) -> None:
+        self._suspicion.clear()
         if error is None:
             self._intake.finish(value)
         elif isinstance(error, Gone):
-            self._rebooted()
+            self._recovery.rebooted()
         elif isinstance(error, Silent):
-            self._trouble(str(error))
+            self._recovery.trouble(str(error))
         else:
             self._intake.refuse(error)
 
@@ -293,48 +218,42 @@ class Device(Actor):
 
     def _cancel(self, call: Call, reason: str | None) -> None:
         if self._intake.cancel(call, reason):
-            self._trouble("a call was cancelled")
+            self._recovery.trouble("a call was cancelled")
 
-    def _internal(
-        self, procedure: Procedure[Any], done: Callable[[Any, BaseException | None], None]
+    # -- procedures ------------------------------------------------------------------------------
+
+    def new_talk(self) -> None:
+        """Begin a new conversation: the link is new."""
+        self._talk = Conversation(self.port.board)
+        self._events = EventFilter()
+        self._runner = Runner(self._talk, self._send)
+
+    def begin(
+        self,
+        procedure: Procedure[Any],
+        done: Callable[[Any, BaseException | None], None],
+        *,
+        patience: float | None = None,
     ) -> None:
+        """Run a procedure; the runner must be free."""
         now = self._watch.now()
-        self._runner.start(procedure, now, done)
+        self._runner.start(procedure, now, done, patience=patience)
         self._watch_step(now)
 
-    # -- trouble, and the way back -------------------------------------------------------------------
-
-    def _rebooted(self) -> None:
-        """The interpreter booted by itself: a new generation begins."""
-        self.port.counters.faults += 1
-        self._move(Happening.TROUBLE)
-        self._intake.lose(DeviceReset, f"{self.port.url} booted anew")
-        self.port.board.boot = ""
-        self.port.emit("reset", "the interpreter booted anew")
-        self._internal(self._attach(), self._attached)
-
-    def _trouble(self, why: str) -> None:
-        """Climb the ladder; whoever waited for the call under way is told at once."""
-        if self._move(Happening.TROUBLE):
-            self.port.counters.faults += 1
+    def drop(self) -> None:
+        """Abandon the procedure under way."""
+        self._suspicion.clear()
         self._runner.abandon()
-        self._intake.lose(LinkTimeout, f"{self.port.url} does not answer: {why}")
-        self.port.emit("recovering", why)
-        hard = len(self.port.link.resets) if self.port.link is not None else 0
-        self._internal(ladder(self.port.board, self._attach, hard=hard), self._climbed)
 
-    def _climbed(self, recovered: Recovered | None, error: BaseException | None) -> None:
-        recovery, self._recovery = self._recovery, Future()
-        if recovered is None:
-            self._move(Happening.UNREACHABLE)
-            lost = LinkLost(f"{self.port.url}: {error}")
-            recovery.set_exception(lost)
-            self._down(lost)
-            return
-        self._move(Happening.RECOVERED)
-        self.port.emit("recovered", recovered.rung.value, same_boot=recovered.same_boot)
-        self._up(same_boot=recovered.same_boot)
-        recovery.set(recovered)
+    def _send(self, step: Step, data: bytes) -> None:
+        if step.do in _RUNGS:
+            self.port.emit("rung", _RUNGS[step.do])
+        if step.do is Do.HARD_RESET:
+            self._links.hard_reset(self._was_reset)
+        elif step.do is Do.INTERRUPT:
+            self._links.interrupt()
+        else:
+            self._links.write(data)
 
     def _was_reset(self, reset: Future[Link]) -> None:
         worked = reset.exception() is None
@@ -345,13 +264,13 @@ class Device(Actor):
         self._runner.reply(Reply(ended=worked), self._watch.now())
         self._next()
 
-    # -- deadlines -----------------------------------------------------------------------------------
+    # -- deadlines -------------------------------------------------------------------------------
 
     def _check(self) -> None:
         self._watch.fired()
         now = self._watch.now()
-        if self._intake.expire(now, lambda: self._recovery):
-            self._trouble("a call did not end by its deadline")
+        if self._intake.expire(now, lambda: self._recovery.future):
+            self._recovery.trouble("a call did not end by its deadline")
         for outcome in self._talk.settle():
             self._handle(outcome)
         self._runner.expire(now)
@@ -366,39 +285,38 @@ class Device(Actor):
         if when is not None:
             self._watch.by(when)
 
-    # -- sending and closing -------------------------------------------------------------------------
-
-    def _send(self, step: Step, data: bytes) -> None:
-        if step.do in _RUNGS:
-            self.port.emit("rung", _RUNGS[step.do])
-        if step.do is Do.HARD_RESET:
-            self._links.hard_reset(self._was_reset)
-        elif step.do is Do.INTERRUPT:
-            self._links.interrupt()
-        else:
-            self._links.write(data)
+    # -- the end ---------------------------------------------------------------------------------
 
     def _release(self) -> None:
         idle = self.port.state is DeviceState.UP and not self._runner.active
-        if not self._move(Happening.STOP):
+        if not self.port.move(Happening.STOP):
             return
-        self._runner.abandon()
+        self._recovery.stop()
+        self.drop()
         self._intake.lose_all(LinkLost, f"{self.port.url} was closed")
-        if idle:
-            self._internal(remove(), self._removed)
-        else:
+        if self.port.link is None:
             self._removed(None, None)
+        else:
+            self.begin(remove() if idle else _leave(), self._removed, patience=PATIENCE)
 
     def _removed(self, _: object, __: object) -> None:
         self._links.write(LEAVE_RAW + (RUN_APP if self._resume_app else b""))
+        self._abandon = self._timers.call_later(ABANDON_AFTER, self.post, self._closed)
         self._links.close(self._closed)
 
     def _closed(self) -> None:
         self._watch.stop()
-        if self._move(Happening.CLOSED):
+        if self._abandon is not None:
+            self._abandon.cancel()
+        if self.port.move(Happening.CLOSED):
             self.port.emit("closed")
             self.port.closed.set(None)
 
 
-def _nothing() -> None:
-    """What follows where nothing has to follow."""
+def _leave() -> Procedure[None]:
+    """Take the agent off a device that is busy or in trouble, if it listens."""
+    for within in LEAVE_WITHIN:
+        reply = yield Step(Do.ENTER, within=within)
+        if reply.ended:
+            yield from remove()
+            return

@@ -34,17 +34,20 @@ class Hears(Protocol):
 class Linkage:
     """Keeps `port.link`; everything that blocks runs on a background thread."""
 
-    __slots__ = ("_device", "_number", "_port")
+    __slots__ = ("_after_opening", "_device", "_number", "_opening", "_port")
 
     def __init__(self, port: Port, device: Hears) -> None:
         self._port = port
         self._device = device
         self._number = 0
+        self._opening = 0
+        """How many links are being opened; more than one where an opening was given up."""
+        self._after_opening: list[Callable[[], object]] = []
 
     def open(self, then: Callable[[Future[Link]], object]) -> None:
         """Open a new link; `then` is a turn with the future of it."""
         receiver = self._receiver()
-        self._work(lambda: self._opened(receiver), then, "open")
+        self._open(lambda: self._opened(receiver), then, "open")
 
     def adopt(self) -> None:
         """Take over the open link of an earlier incarnation of the Device."""
@@ -66,16 +69,23 @@ class Linkage:
             link.close()
             return self._opened(receiver)
 
-        self._work(respawn, then, "reset")
+        self._open(respawn, then, "reset")
 
-    def close(self, then: Callable[[], object]) -> None:
-        """Close the link, if there is one; `then` is a turn, or runs at once without an actor."""
+    def close(self, then: Callable[[], object] | None = None) -> None:
+        """Close the link, if there is one; what is still being opened is closed once it is there.
+
+        Args:
+            then: what follows when nothing is open any more; a turn, or run at once without one.
+        """
         link, self._port.link = self._port.link, None
         self._number += 1
-        if link is None:
+        if then is not None and self._opening:
+            self._after_opening.append(then)
+            then = None
+        if link is not None:
+            self._work(link.close, lambda _: then and then(), "close")
+        elif then is not None:
             then()
-            return
-        self._work(link.close, lambda _: then(), "close")
 
     def write(self, data: bytes) -> None:
         """Send bytes to the present link."""
@@ -112,6 +122,32 @@ class Linkage:
         link.open(receiver, timeout=OPEN_WITHIN)
         return link
 
+    def _open(
+        self, work: Callable[[], Link], then: Callable[[Future[Link]], object], name: str
+    ) -> None:
+        """Open in the background; nobody waits for a link that was given up meanwhile."""
+        number = self._number
+        self._opening += 1
+
+        def opened(future: Future[Link]) -> None:
+            self._opening -= 1
+            if number == self._number:
+                then(future)
+            else:
+                self._give_back(future)
+
+        def hand_over(future: Future[Link]) -> None:
+            if not self._device.post(opened, future):
+                self._give_back(future)  # the Device has ended: the next one opens its own
+
+        in_background(work, name=name).add_done_callback(hand_over)
+
+    def _give_back(self, opening: Future[Link]) -> None:
+        """Close a link that nobody waits for, then go on with what waited for that."""
+        after, self._after_opening = self._after_opening, []
+        close = _nothing if opening.exception() is not None else opening.get().close
+        self._work(close, lambda _: [then() for then in after], "close")
+
     def _work(
         self, work: Callable[[], Any], then: Callable[[Future[Any]], object], name: str
     ) -> None:
@@ -139,6 +175,10 @@ class Receiver:
     def lost(self, error: LinkError) -> None:
         """See `klemheist.transports.link.Receiver`."""
         self._post(self._broke, self._number, error)
+
+
+def _nothing() -> None:
+    """Closes a link that was never opened."""
 
 
 def _signal(link: Link, kind: Reset) -> Link:

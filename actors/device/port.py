@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from loguru import logger
+
 from klemheist.actors.errors import CapabilityError
 from klemheist.actors.runtime.future import Future
 from klemheist.transports.errors import LinkLost
@@ -21,7 +23,7 @@ from klemheist.transports.repl.procedures import Firmware
 
 from .call import Call
 from .debts import Debts
-from .states import DeviceState
+from .states import LIFE, DeviceState, Happening
 
 if TYPE_CHECKING:
     from .linkage import Receiver
@@ -84,7 +86,9 @@ class Counters:
 class Port:
     """The stable side of one device."""
 
-    def __init__(self, url: str, create_link: Callable[[], Link], firmware: dict[str, Firmware]) -> None:
+    def __init__(
+        self, url: str, create_link: Callable[[], Link], firmware: dict[str, Firmware]
+    ) -> None:
         self.url = url
         self.create_link = create_link
         self.firmware = firmware
@@ -106,6 +110,13 @@ class Port:
 
     def __repr__(self) -> str:
         return f"<device {self.url} {self.state.value}, generation {self.generation}>"
+
+    def move(self, happening: Happening) -> bool:
+        """Move along the table; False, and nothing happens, where it has no such move."""
+        state = LIFE.get((self.state, happening))
+        if state is not None:
+            self.state = state
+        return state is not None
 
     def present_link(self) -> Link | None:
         """Return the open link, if there is one."""
@@ -182,10 +193,15 @@ class Port:
         self.emit("up", same_boot=same_boot)
         self.ready.set(None)
 
-    def emit(self, kind: str, text: str = "", *, same_boot: bool = False, data: bytes = b"") -> None:
+    def emit(
+        self, kind: str, text: str = "", *, same_boot: bool = False, data: bytes = b""
+    ) -> None:
         """Tell all listeners."""
         listeners = self._listeners
         if listeners:
             event = DeviceEvent(self.url, kind, text, self.generation, same_boot, data)
             for fn in listeners:
-                fn(event)
+                try:
+                    fn(event)
+                except Exception:  # noqa: BLE001 -- a listener's bug must not crash the device
+                    logger.exception("a listener of {} failed", self.url)

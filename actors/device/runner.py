@@ -21,7 +21,17 @@ class Runner:
     unless `abandon` came first.
     """
 
-    __slots__ = ("_conversation", "_done", "_nearly", "_procedure", "_send", "_step", "_until")
+    __slots__ = (
+        "_conversation",
+        "_done",
+        "_extended",
+        "_nearly",
+        "_patience",
+        "_procedure",
+        "_send",
+        "_step",
+        "_until",
+    )
 
     def __init__(self, conversation: Conversation, send: Callable[[Step, bytes], None]) -> None:
         self._conversation = conversation
@@ -29,6 +39,8 @@ class Runner:
         self._procedure: Procedure[Any] | None = None
         self._done: Done = _nobody
         self._step: Step | None = None
+        self._patience: float | None = None
+        self._extended = False
         self._until: float | None = None
         self._nearly: float | None = None
 
@@ -37,9 +49,24 @@ class Runner:
         """Whether a procedure is under way."""
         return self._procedure is not None
 
-    def start(self, procedure: Procedure[Any], now: float, done: Done) -> None:
-        """Begin a procedure; it may be done when this returns."""
-        self._procedure, self._done = procedure, done
+    def start(
+        self,
+        procedure: Procedure[Any],
+        now: float,
+        done: Done,
+        *,
+        patience: float | None = None,
+    ) -> None:
+        """Begin a procedure; it may be done when this returns.
+
+        Args:
+            procedure: what to run.
+            now: monotonic seconds.
+            done: told its value or its error.
+            patience: seconds for a step once the device has accepted it; None where a call's own
+                deadline counts.
+        """
+        self._procedure, self._done, self._patience = procedure, done, patience
         self._advance(None, now)
 
     def reply(self, reply: Reply, now: float) -> None:
@@ -57,17 +84,23 @@ class Runner:
     def expire(self, now: float) -> None:
         """Give up the step under way if its time is up, or if only the prompt got lost."""
         step, talk = self._step, self._conversation
-        if step is None or step.do is Do.HARD_RESET:
+        if step is None:
             return
         if talk.nearly_ended:
             self._nearly = self._nearly or now
             if now - self._nearly >= GRACE:
                 self._advance(talk.give_up(), now)
         elif self._until is not None and now >= self._until:
-            if step.number < 0 or talk.unanswered:
+            if step.number < 0 or talk.unanswered or self._extended:
                 self._advance(talk.give_up(), now)
-            else:
-                self._until = None  # accepted: from here on the call's own deadline counts
+            else:  # accepted: from here on the call's own deadline counts, or our patience
+                self._extended = True
+                self._until = None if self._patience is None else now + self._patience
+
+    def give_up(self, now: float) -> None:
+        """End the step under way: its answer will not come."""
+        if self._step is not None:
+            self._advance(self._conversation.give_up(), now)
 
     def next_check(self, now: float) -> float | None:
         """Return when `expire` should be called next; None while nothing is under way."""
@@ -95,7 +128,7 @@ class Runner:
         if step.do is Do.INTERRUPT and talk.at_prompt:
             self._advance(Reply(ended=True), now)  # it came to its end by itself
             return
-        self._step = step
+        self._step, self._extended = step, False
         self._until = None if step.within is None else now + step.within
         self._send(step, b"" if step.do is Do.HARD_RESET else talk.begin(step))
 

@@ -70,22 +70,22 @@ class Actor(BridgedActor):
 
     ref_class: ClassVar[type[ActorRef[Any]]] = ActorRef
     starts_later: ClassVar[bool] = False
-    """Whether the class itself says when it is started (`_started`), after `on_start`."""
+    """Whether the class itself says when it is started (`_actor_started`), after `on_start`."""
 
     timers: Timers = TIMERS
     """Where `schedule` keeps its timers."""
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        self._inbox: Inbox = InlineInbox() if self.inline else ThreadInbox()
-        super().__init__(self._inbox)
-        self._ref: ActorRef[Any] = self.ref_class(self)
-        self._actor_ref = self._ref
-        self._schedules: set[Schedule] = set()
-        self._answering: Future[Any] | None = None
-        self._supervised = False
-        self._parent: ActorRef[Any] | None = None
-        self._ending = False
-        self._restarted: tuple[ExitReason, int] | None = None
+        self._actor_inbox: Inbox = InlineInbox() if self.inline else ThreadInbox()
+        super().__init__(self._actor_inbox)
+        self._actor_self: ActorRef[Any] = self.ref_class(self)
+        self._actor_ref = self._actor_self
+        self._actor_schedules: set[Schedule] = set()
+        self._actor_answering: Future[Any] | None = None
+        self._actor_supervised = False
+        self._actor_parent: ActorRef[Any] | None = None
+        self._actor_ending = False
+        self._actor_restarted: tuple[ExitReason, int] | None = None
 
     # -- hooks, besides Pykka's on_start, on_stop and on_failure
 
@@ -107,7 +107,7 @@ class Actor(BridgedActor):
 
         From any thread. False, and nothing happens, if the actor has ended.
         """
-        return self._inbox.put((fn, args))
+        return self._actor_inbox.put((fn, args))
 
     def schedule(self, delay: float, message: Any, *, every: float | None = None) -> Schedule:
         """Send this actor `message` in `delay` seconds, then every `every` seconds if given.
@@ -115,75 +115,75 @@ class Actor(BridgedActor):
         Cancelled by itself when the actor ends.
         """
         schedule = Schedule(self, delay, message, every)
-        self._schedules.add(schedule)
+        self._actor_schedules.add(schedule)
         return schedule
 
     # -- the life
 
     def _start_actor_loop(self) -> None:
-        inbox = self._inbox
+        inbox = self._actor_inbox
         if isinstance(inbox, InlineInbox):
-            inbox.begin(self._take, self._begin)
+            inbox.begin(self._actor_take, self._actor_begin)
             return
         name = f"{type(self).__name__}-{next(_thread_numbers)}"
-        threading.Thread(target=self._loop, name=name, daemon=True).start()
+        threading.Thread(target=self._actor_loop, name=name, daemon=True).start()
 
-    def _loop(self) -> None:
-        inbox = cast("ThreadInbox", self._inbox)
-        starting_under(self._parent)
-        self._begin()
+    def _actor_loop(self) -> None:
+        inbox = cast("ThreadInbox", self._actor_inbox)
+        starting_under(self._actor_parent)
+        self._actor_begin()
         starting_under(None)
         while (item := inbox.get()) is not None:
-            self._take(item)
+            self._actor_take(item)
 
-    def _begin(self) -> None:
+    def _actor_begin(self) -> None:
         try:
-            if self._restarted is not None:
-                self.on_restart(*self._restarted)
+            if self._actor_restarted is not None:
+                self.on_restart(*self._actor_restarted)
             self.on_start()
         except BaseException as error:  # noqa: BLE001  the actor's loop
-            self._start_failed(error)
+            self._actor_start_failed(error)
         else:
             if not self.starts_later:
-                self._started()
+                self._actor_started()
 
-    def _started(self) -> None:
-        self._ref.started.set(None)
+    def _actor_started(self) -> None:
+        self._actor_self.started.set(None)
 
-    def _start_failed(self, error: BaseException) -> None:
+    def _actor_start_failed(self, error: BaseException) -> None:
         reason = _reason_of(error)
         if reason.is_abnormal:
-            self._report(error)
-        self._finish(reason, error)
-        self._let_through(error)
+            self._actor_report(error)
+        self._actor_finish(reason, error)
+        self._actor_let_through(error)
 
-    def _take(self, item: Item) -> None:
+    def _actor_take(self, item: Item) -> None:
         """One turn."""
         try:
             if isinstance(item, tuple):
                 item[0](*item[1])
             else:
-                self._answer(item)
+                self._actor_answer(item)
         except BaseException as error:  # noqa: BLE001  the actor's loop
-            self._failed(error, None if isinstance(item, tuple) else item.reply_to)
+            self._actor_failed(error, None if isinstance(item, tuple) else item.reply_to)
 
-    def _answer(self, envelope: Envelope[Any]) -> None:
+    def _actor_answer(self, envelope: Envelope[Any]) -> None:
         reply: Any = envelope.reply_to
         if is_stop(envelope.message):
-            self._leave(ExitReason.NORMAL)
+            self._actor_leave(ExitReason.NORMAL)
             if reply is not None:
-                self._ref.ended.add_done_callback(lambda _: reply.set(None))
+                self._actor_self.ended.add_done_callback(lambda _: reply.set(None))
             return
-        self._answering = reply
+        self._actor_answering = reply
         answer = self.handle(envelope.message)
         if reply is not None and answer is not LATER:
             reply.set(answer)
 
-    def _failed(self, error: BaseException, reply: Any) -> None:
+    def _actor_failed(self, error: BaseException, reply: Any) -> None:
         if isinstance(error, Exit):
             if reply is not None:
                 reply.set_exception(ActorDead(f"{self} exited instead of answering"))
-            self._leave(error.reason)
+            self._actor_leave(error.reason)
             return
         if reply is not None and isinstance(error, Exception):
             pykka_logger.info("Exception returned from %s to caller:", self, exc_info=error)
@@ -194,58 +194,58 @@ class Actor(BridgedActor):
             dead = ActorDead(f"{self} crashed before it answered: {error!r}")
             dead.__cause__ = error
             reply.set_exception(dead)
-        self._end(ExitReason.error(error))
-        self._let_through(error)
+        self._actor_end(ExitReason.error(error))
+        self._actor_let_through(error)
 
-    def _leave(self, reason: ExitReason) -> None:
+    def _actor_leave(self, reason: ExitReason) -> None:
         """Begin an orderly end; a supervisor has more to do than this."""
-        self._end(reason)
+        self._actor_end(reason)
 
-    def _end(self, reason: ExitReason) -> None:
+    def _actor_end(self, reason: ExitReason) -> None:
         """The end as the actor sees it: its hooks, on its own turn, once."""
-        if self._ending or self._ref.ended.done():
+        if self._actor_ending or self._actor_self.ended.done():
             return
-        self._ending = True
-        self._retire()
+        self._actor_ending = True
+        self._actor_retire()
         error = reason.exception
         if error is None:
-            failure = self._hook(self.on_stop)
+            failure = self._actor_hook(self.on_stop)
             reason = reason if failure is None else ExitReason.error(failure)
         else:
-            self._report(error)
-            self._hook(self.on_failure, type(error), error, error.__traceback__)
-        self._hook(self.on_exit, reason)
-        self._finish(reason)
+            self._actor_report(error)
+            self._actor_hook(self.on_failure, type(error), error, error.__traceback__)
+        self._actor_hook(self.on_exit, reason)
+        self._actor_finish(reason)
 
-    def _killed(self) -> None:
-        if self._ref.ended.done():
+    def _actor_killed(self) -> None:
+        if self._actor_self.ended.done():
             return
-        self._finish(ExitReason.KILLED)
-        if (reply := self._answering) is not None:
+        self._actor_finish(ExitReason.KILLED)
+        if (reply := self._actor_answering) is not None:
             reply.set_exception(ActorDead(f"{self} was killed before it answered"))
 
-    def _retire(self) -> None:
+    def _actor_retire(self) -> None:
         """Be dead for everybody, before any hook runs and any notice goes out."""
         self.actor_stopped.set()
-        if not self._supervised:
-            pykka.ActorRegistry.unregister(self._ref)
+        if not self._actor_supervised:
+            pykka.ActorRegistry.unregister(self._actor_self)
 
-    def _finish(self, reason: ExitReason, start_error: BaseException | None = None) -> None:
+    def _actor_finish(self, reason: ExitReason, start_error: BaseException | None = None) -> None:
         """Release everything, then tell who watches. Also from a killer's thread."""
-        self._retire()
-        self._inbox.close()
-        for schedule in list(self._schedules):
+        self._actor_retire()
+        self._actor_inbox.close()
+        for schedule in list(self._actor_schedules):
             schedule.cancel()
-        self._released()
-        ref = self._ref
+        self._actor_released()
+        ref = self._actor_self
         ref.ended.set(reason)
         if not ref.started.done():
             ref.started.set_exception(start_error or ActorDead(f"{self} ended before it started"))
 
-    def _released(self) -> None:
+    def _actor_released(self) -> None:
         """A supervisor's last act, however it ends: nothing it started is left."""
 
-    def _hook(self, hook: Callable[..., object], *args: Any) -> BaseException | None:
+    def _actor_hook(self, hook: Callable[..., object], *args: Any) -> BaseException | None:
         try:
             hook(*args)
         except BaseException as error:  # noqa: BLE001  the end goes on
@@ -253,17 +253,17 @@ class Actor(BridgedActor):
             return error
         return None
 
-    def _report(self, error: BaseException) -> None:
-        if not self._supervised:  # else its supervisor says it, with more to say
+    def _actor_report(self, error: BaseException) -> None:
+        if not self._actor_supervised:  # else its supervisor says it, with more to say
             pykka_logger.error("Unhandled exception in %s:", self, exc_info=error)
 
-    def _let_through(self, error: BaseException) -> None:
+    def _actor_let_through(self, error: BaseException) -> None:
         """What a crash means to others than the actor."""
         if isinstance(error, KeyboardInterrupt) and self.inline:
             # A turn on the main thread: the user pressed Ctrl-C, which must not get lost in here.
             if threading.current_thread() is threading.main_thread():
                 interrupt_after_turns(error)
-        elif not isinstance(error, (Exception, *CONTAINED)) and not self._supervised:
+        elif not isinstance(error, (Exception, *CONTAINED)) and not self._actor_supervised:
             pykka.ActorRegistry.stop_all(block=False)  # Pykka's rule
 
     def on_failure(
@@ -296,8 +296,8 @@ def spawn(
         The ref at once; `ref.started` says when, and whether, `on_start` has run.
     """
     actor = cls(*args, **(kwargs or {}))
-    actor._supervised = True
-    actor._restarted = restarted
+    actor._actor_supervised = True
+    actor._actor_restarted = restarted
     if prepare is not None:
         prepare(actor)
     ref = cast("ActorRef[A]", actor.actor_ref)

@@ -6,6 +6,7 @@ from concurrent.futures import CancelledError
 from typing import ClassVar
 
 import pykka
+
 from klemheist.transports.errors import KlemheistError
 
 

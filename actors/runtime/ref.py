@@ -83,7 +83,7 @@ class ActorRef(BridgedRef[A]):
         """Order it to end with `reason`, before anything that waits. Harmless if it is gone."""
         actor: Any = self.actor()
         if actor is not None:
-            self._inbox.put_first((actor._leave, (reason,)))  # noqa: SLF001  the ref is its face
+            self._inbox.put_first((actor._actor_leave, (reason,)))  # noqa: SLF001  the ref is its face
 
     def kill(self) -> None:
         """Abandon it now: it is gone for everybody, whatever its code is still doing (2.7 c).
@@ -92,7 +92,7 @@ class ActorRef(BridgedRef[A]):
         """
         actor: Any = self.actor()
         if actor is not None:
-            actor._killed()  # noqa: SLF001  the ref is its face
+            actor._actor_killed()  # noqa: SLF001  the ref is its face
 
     def _check_wait(self) -> None:
         """Refuse to wait where the answer can only come after the wait, before anything is sent."""

@@ -33,7 +33,7 @@ class Schedule:
         """Send nothing more. True if something was still to come."""
         was_live, self._live = self._live, False
         self._timer.cancel()
-        self._actor._schedules.discard(self)  # noqa: SLF001  it is a part of its actor
+        self._actor._actor_schedules.discard(self)  # noqa: SLF001  it is a part of its actor
         return was_live
 
     def _fire(self) -> None:

@@ -89,7 +89,7 @@ class SessionActor(Actor):
         return None
 
     def _later(self, future: Future[Any]) -> Any:
-        reply = self._answering
+        reply = self._actor_answering
         if reply is None:
             future.add_done_callback(self._unasked)
         else:

@@ -1,45 +1,49 @@
-"""What one session is, apart from its actors: they come and go, this stays.
+"""What a session does, whichever way it is waited for: every operation returns a `Future` at once.
 
-Handles, the Session actor and the trackers share it. Every operation returns a `Future` at once; a
-call goes straight to the device's queue, past the Session's and the trackers' mailboxes (DESIGN 3.2).
+Handles, the Session actor and the trackers share one core. A call goes straight to the device's
+queue, past the Session's and the trackers' mailboxes (DESIGN 3.2).
 """
 
 from __future__ import annotations
 
-import secrets
-import threading
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from klemheist.actors.device.call import Call
-from klemheist.actors.device.port import Port
-from klemheist.actors.done import Done
-from klemheist.actors.errors import ResourceCleanupError, SessionClosed, SessionError, SessionFaulted
-from klemheist.actors.messages import Cleaned
+from klemheist.actors.errors import ResourceCleanupError, SessionError
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
-from klemheist.actors.sources import Source, check_syntax, is_expression, split_statements
+from klemheist.actors.sources import check_syntax, is_expression, split_statements
 from klemheist.actors.streams import Stream
 from klemheist.transports.errors import LinkLost
-from klemheist.transports.repl.conversation import Board
-from klemheist.transports.repl.procedures import Procedure
 from klemheist.transports.repl.values import encode_arguments
 
-from .ledger import EntryKind, Journal, Ledger
-from .options import SessionOptions
-from .remote import Namespace, Numbers, Piece, Place, Setup
+from .answers import Place
+from .ledger import EntryKind
+from .remote import Piece, Setup
 from .resources import CancelToken, DeployedMethodInfo, is_cleaning
-from .status import LIFE, LIVE, SessionStatus, Turn
+from .state import SessionState, dropped_mark
+from .status import LIVE, SessionStatus
 
 if TYPE_CHECKING:
-    from .program import Program
-    from .spawn import Spawn
+    from collections.abc import Callable, Mapping
+
+    from klemheist.actors.device.port import Port
+    from klemheist.actors.messages import Cleaned
+    from klemheist.actors.sources import Source
+    from klemheist.transports.repl.conversation import Board
+    from klemheist.transports.repl.procedures import Procedure
+
+    from .ledger import Journal
+    from .options import SessionOptions
+    from .remote import Numbers
+
+_PLAIN = (int, str, bytes, bool, type(None))
 
 
-class SessionCore:
-    """One logical session on one device."""
+class SessionCore(SessionState):
+    """One logical session on one device, and its calls there."""
 
     def __init__(
         self,
@@ -49,76 +53,13 @@ class SessionCore:
         *,
         journal: Journal | None = None,
     ) -> None:
-        self.session_id = secrets.token_hex(8)
-        self.created_at = datetime.now(UTC)
-        self.port = port
-        self.options = options
-        self.namespace = Namespace(numbers)
-        self.ledger = Ledger(self.session_id, journal)
-        self.status = SessionStatus.CREATING
-        self.program: Program | None = None
-        self.exclusive = False
-        """No other session lives on the device."""
-        self.epoch = 0
-        self.done = Done()
-        """Of this attachment; a restart, a takeover or a reconnection brings a new one."""
-        self.logical_done = Done()
-        """Of the session itself, however many attachments it has."""
-        self.state: dict[str, Any] = {}
-        self.tasks: dict[str, Source] = {}
-        self.last_used = SYSTEM_CLOCK.monotonic()
-        self.spawn: Spawn | None = None
-        """Starts trackers under the session's node; set when it is assembled."""
-        self.end: Callable[[], Future[None]] = _never_assembled
-        """Ends the session through the tree; set when it is assembled."""
-        self.run_cleanups: Callable[[float], Future[list[Cleaned]]] = _no_cleanups
-        """Cleans up through the trackers; set when it is assembled."""
-        self.clean_one: Callable[[EntryKind, str], Future[Cleaned]] = _not_one
-        """Cleans one entry up through its tracker; set when it is assembled."""
-        self._streams: tuple[Stream[bytes], ...] = ()
-        self._lock = threading.Lock()
+        super().__init__(port, numbers, options, journal=journal)
+        self._calls: set[Future[Any]] = set()
+        """The user's calls that wait or run: they end with the session."""
         self.namespace.on_deployed = self._deployed
         self.namespace.on_void = partial(
-            self.ledger.drop, EntryKind.DEPLOYMENT, lambda entry: False
+            self.ledger.drop, EntryKind.DEPLOYMENT, lambda entry: False  # noqa: ARG005
         )
-
-    # -- status -----------------------------------------------------------------------------------
-
-    def move(self, turn: Turn) -> bool:
-        """Move along the table; False, and nothing happens, where it has no such move."""
-        with self._lock:
-            status = LIFE.get((self.status, turn))
-            if status is None:
-                return False
-            self.status = status
-        return True
-
-    @property
-    def is_active(self) -> bool:
-        """Whether calls are taken (SES-022)."""
-        return self.status in LIVE
-
-    def attach(self) -> None:
-        """Begin a new attachment: the old one's `done` is closed."""
-        with self._lock:
-            old, self.done = self.done, Done()
-            self.epoch += 1
-        old.close("restarted")
-
-    def ended(self, reason: object) -> None:
-        """Tell everybody that it is over."""
-        self.move(Turn.CLEANED)
-        for stream in self._streams:
-            stream.close()
-        self.done.close(reason)
-        self.logical_done.close(reason)
-
-    def _refusal(self) -> SessionClosed | SessionFaulted:
-        if self.status is SessionStatus.FAULTED:
-            return SessionFaulted(f"session {self.session_id} has faulted; create a new one")
-        return SessionClosed(f"session {self.session_id} is {self.status}; create a new one")
-
-    # -- operations -------------------------------------------------------------------------------
 
     def submit(
         self,
@@ -138,38 +79,60 @@ class SessionCore:
             timeout: seconds from now, queueing included; None for `call_timeout`.
             idempotent: it may be sent again if its fate is unknown.
             on_output: takes what the device prints meanwhile; must not block.
-            lane: calls of another lane have turns of their own (threads beside calls).
+            lane: work beside the user's calls, such as threads, has turns of its own.
         """
         if self.status not in LIVE and not self._admitted():
-            refused: Future[Any] = Future()
-            refused.set_exception(self._refusal())
-            return refused
+            return _failed(self.refusal())
         if self.status is SessionStatus.ENDING and self.port.is_away:
-            return _away(self.port)
-        self.last_used = now = SYSTEM_CLOCK.monotonic()
+            return _failed(_away(self.port))
+        now = SYSTEM_CLOCK.monotonic()
         seconds = self.options.call_timeout if timeout is None else timeout
         call = Call(procedure, self.session_id + lane, now + seconds, label, idempotent)
         if on_output is not None or self._streams:
             call.on_output = self._output_to(on_output)
-        return self.port.submit(call)
+        future = self.port.submit(call)
+        if not lane:
+            self.last_used = now
+            if not future.done():
+                self._calls.add(future)
+                future.add_done_callback(self._calls.discard)
+        return future
 
     def cleanup_call(
-        self, procedure: Callable[[Board], Procedure[Any]], deadline: float
+        self,
+        procedure: Callable[[Board], Procedure[Any]],
+        deadline: float,
+        *,
+        idempotent: bool = True,
     ) -> Future[Any]:
         """Hand a procedure of the session's own cleanup to the device; it is always admitted.
 
         Where the device is away it fails at once: what it was for is owed (DESIGN 4).
         """
         if self.port.is_away:
-            return _away(self.port)
-        return self.port.submit(
-            Call(procedure, self.session_id, deadline, "cleanup", idempotent=True)
-        )
+            return _failed(_away(self.port))
+        return self.port.submit(Call(procedure, self.session_id, deadline, "cleanup", idempotent))
 
     def _admitted(self) -> bool:
         if self.status is SessionStatus.CREATING:
             return True
         return self.status is SessionStatus.ENDING and is_cleaning(self.session_id)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call of the user waits or runs."""
+        return bool(self._calls)
+
+    def stop_calls(self) -> None:
+        """Cancel the user's calls: the end of a session does not wait for them."""
+        for future in tuple(self._calls):
+            future.cancel(f"session {self.session_id} ends")
+
+    def interrupt(self) -> None:
+        """Send Ctrl-C to what the device runs, if it runs it for this session."""
+        self.port.interrupt(self.session_id)
+
+    # -- code ---------------------------------------------------------------------------------------
 
     def execute(
         self,
@@ -178,15 +141,22 @@ class SessionCore:
         timeout: float | None = None,
         on_output: Callable[[bytes], object] | None = None,
     ) -> Future[Any]:
-        """Run code in the session's namespace: an expression's value, or None for statements."""
+        """Run code in the session's namespace: an expression's value, or None for statements.
+
+        Raises:
+            CodeSyntaxError: it is no Python; nothing was sent.
+        """
+        return self.submit(
+            self._procedure(code), label="execute", timeout=timeout, on_output=on_output
+        )
+
+    def _procedure(self, code: str) -> Callable[[Board], Procedure[Any]]:
         namespace = self.namespace
         if is_expression(code):
             place = Place("<code>", ())
-            procedure = lambda board: namespace.evaluate(board, code, place)  # noqa: E731
-        else:
-            pieces = pieces_of(code)
-            procedure = lambda board: namespace.run(board, pieces)  # type: ignore[assignment, return-value]  # noqa: E731
-        return self.submit(procedure, label="execute", timeout=timeout, on_output=on_output)
+            return lambda board: namespace.evaluate(board, code, place)
+        pieces = pieces_of(code)
+        return lambda board: namespace.run(board, pieces)
 
     def streamed(
         self, code: str, timeout: float | None, on_output: Callable[[bytes], object] | None
@@ -204,7 +174,10 @@ class SessionCore:
         return future.get()
 
     async def streamed_async(
-        self, code: str, timeout: float | None, on_output: Callable[[bytes], object] | None
+        self,
+        code: str,
+        timeout: float | None,  # noqa: ASYNC109 -- the device's deadline, not the task's
+        on_output: Callable[[bytes], object] | None,
     ) -> Any:
         """`execute`, awaited in this task, which also takes the output."""
         if on_output is None:
@@ -234,8 +207,12 @@ class SessionCore:
         idempotent: bool = False,
         on_output: Callable[[bytes], object] | None = None,
     ) -> Future[Any]:
-        """Call a task, deploying it first where that is needed."""
-        if kwargs or not _looks_plain(args):
+        """Call a task, deploying it first where that is needed.
+
+        Raises:
+            ArgumentError: an argument cannot be sent; nothing was.
+        """
+        if kwargs or not all(type(each) in _PLAIN for each in args):
             encode_arguments(args, kwargs)  # refused here, before anything waits or is sent
         namespace = self.namespace
         return self.submit(
@@ -253,6 +230,12 @@ class SessionCore:
             lambda board: namespace.set_up(board, setup), label="setup", timeout=timeout
         )
 
+    def recover(self) -> Future[Any]:
+        """Put back what a new boot has lost; the next call would do it too."""
+        return self.submit(self.namespace.ready, label="recovery", lane="/recovery")
+
+    # -- the end --------------------------------------------------------------------------------------
+
     def run_at_end(self, pieces: tuple[Piece, ...], cancel: CancelToken) -> Future[Any]:
         """Run a teardown's statements; nothing is to be torn down where the namespace is gone."""
         namespace = self.namespace
@@ -265,7 +248,18 @@ class SessionCore:
         cancel.on_cancel(lambda _: done.cancel("its time was up"))
         return done
 
+    def cleanup(self, timeout: float | None) -> Future[None]:
+        """Clean up all that is held now.
+
+        Raises (in the future):
+            ResourceCleanupError: some failed.
+        """
+        limit = self.options.resource_cleanup_timeout if timeout is None else timeout
+        return self.run_cleanups(limit).map(_raise_failures)
+
     def _deployed(self, source: Source) -> None:
+        if not self.options.enable_resource_tracking:
+            return
         signature = f"{source.name}({', '.join(source.parameters)})"
         info = DeployedMethodInfo(
             signature=signature,
@@ -277,71 +271,6 @@ class SessionCore:
             self.track(EntryKind.DEPLOYMENT, signature, info)
         except SessionError:
             return  # it is ending: its namespace goes anyway
-
-    def recover(self) -> Future[Any]:
-        """Put back what a new boot has lost; the next call would do it too."""
-        return self.submit(self.namespace.ready, label="recovery", lane="/recovery")
-
-    def interrupt(self) -> None:
-        """Send Ctrl-C to what the device runs, if it runs it for this session."""
-        self.port.interrupt(self.session_id)
-
-    def cleanup(self, timeout: float | None) -> Future[None]:
-        """Clean up all that is held now.
-
-        Raises (in the future):
-            ResourceCleanupError: some failed.
-        """
-        limit = self.options.resource_cleanup_timeout if timeout is None else timeout
-        return self.run_cleanups(limit).map(_raise_failures)
-
-    def describe(self) -> dict[str, Any]:
-        """Return a snapshot, for people and for `GetStatus`."""
-        return {
-            "session_id": self.session_id,
-            "device": self.port.url,
-            "status": self.status.value,
-            "epoch": self.epoch,
-            "generation": self.port.generation,
-            "created_at": self.created_at,
-            "tasks": tuple(self.tasks),
-            "held": tuple(f"{e.kind} {e.key}" for e in self.ledger.entries()),
-        }
-
-    def remember(self, source: Source) -> None:
-        """Know a task by name, for `Call` messages."""
-        self.tasks[source.name] = source
-
-    def track(self, kind: EntryKind, key: str, held: Any) -> None:
-        """Hold something until the session ends, and see that its tracker is there.
-
-        Raises:
-            SessionClosed: the session has ended, or its cleanup is past this.
-        """
-        if not self.options.enable_resource_tracking:
-            return
-        if self.ledger.register(kind, key, held) is None:
-            raise self._refusal()
-        if self.spawn is not None:
-            self.spawn.tracker(kind)
-
-    # -- output -----------------------------------------------------------------------------------
-
-    def output(self, capacity: int = 1024) -> Stream[bytes]:
-        """Return a stream of what this session's calls print, from now on."""
-        stream: Stream[bytes] = Stream(capacity, dropped=dropped_mark)
-        with self._lock:
-            self._streams = (*self._streams, stream)
-        return stream
-
-    def _output_to(self, also: Callable[[bytes], object] | None) -> Callable[[bytes], object]:
-        def put(data: bytes) -> None:
-            for stream in self._streams:
-                stream.put(data)
-            if also is not None:
-                also(data)
-
-        return put
 
 
 def pieces_of(code: str, filename: str = "<code>") -> tuple[Piece, ...]:
@@ -362,39 +291,6 @@ def lines_from(first: int, text: str) -> tuple[int, ...]:
     return tuple(range(first, first + text.count("\n") + 1))
 
 
-def dropped_mark(count: int) -> bytes:
-    """Return what stands in a byte stream where pieces were dropped."""
-    return b"\r\n[%d pieces of output dropped]\r\n" % count
-
-
-def _looks_plain(args: tuple[Any, ...]) -> bool:
-    return all(type(each) in (int, str, bytes, bool) or each is None for each in args)
-
-
-def _never_assembled() -> Future[None]:
-    raise RuntimeError("the session was not assembled")
-
-
-def _away(port: Port) -> Future[Any]:
-    away: Future[Any] = Future()
-    away.set_exception(LinkLost(f"{port.url} is {port.state.value}"))
-    return away
-
-
-def _not_one(kind: EntryKind, key: str) -> Future[Cleaned]:
-    raise RuntimeError("the session was not assembled")
-
-
-def _no_cleanups(timeout: float) -> Future[list[Cleaned]]:
-    raise RuntimeError("the session was not assembled")
-
-
-def _raise_failures(cleaned: list[Cleaned]) -> None:
-    error = failures(cleaned)
-    if error is not None:
-        raise error
-
-
 def failures(cleaned: list[Cleaned]) -> ResourceCleanupError | None:
     """Return the one error that holds all that failed (SES-102)."""
     errors = [each.error for each in cleaned if each.error is not None]
@@ -403,3 +299,19 @@ def failures(cleaned: list[Cleaned]) -> ResourceCleanupError | None:
     owed = sum(each.owed for each in cleaned)
     text = f"{len(errors)} of {len(cleaned)} cleanups failed"
     return ResourceCleanupError(f"{text}, {owed} of them owed" if owed else text, errors)
+
+
+def _raise_failures(cleaned: list[Cleaned]) -> None:
+    error = failures(cleaned)
+    if error is not None:
+        raise error
+
+
+def _failed(error: Exception) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_exception(error)
+    return future
+
+
+def _away(port: Port) -> LinkLost:
+    return LinkLost(f"{port.url} is {port.state.value}; what is owed to it is done when it is back")

@@ -11,7 +11,9 @@ import os
 from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Self
+from unittest import mock
 
+from klemheist.supervisors import manager_core
 from klemheist.transports.fdlink import FdLink
 from klemheist.transports.registry import create_link
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 OPEN_WITHIN = 60.0
 """Seconds; the first board of a machine may have to be fetched."""
 
+BANNER = b"raw REPL; CTRL-B to exit\r\n>"
+FRIENDLY = b">>> "
+
 
 class Bare:
     """A board at its raw prompt, or on its way there (`enter`)."""
@@ -33,10 +38,13 @@ class Bare:
     def enter(self) -> Self:
         """Get the raw prompt, whatever the board does now."""
         os.write(self._write_fd, b"\r\x03\x02\x01")
-        seen = b""
-        while not seen.endswith(b"raw REPL; CTRL-B to exit\r\n>"):
-            seen += self._read()
+        self._until(BANNER)
         return self
+
+    def leave(self) -> None:
+        """Go back to the prompt for people, as a board stands after it has booted."""
+        os.write(self._write_fd, b"\x02")
+        self._until(FRIENDLY)
 
     def exec(self, source: bytes) -> bytes:
         """Run one command and return what it printed.
@@ -45,38 +53,38 @@ class Bare:
             RuntimeError: it raised on the board; the text is its traceback.
         """
         os.write(self._write_fd, source + b"\x04")
-        answer = self._read()
-        while not answer.endswith(b"\x04>"):
-            answer += self._read()
-        output, error, _ = answer.removeprefix(b"OK").split(b"\x04")
+        output, error, _ = self._until(b"\x04>").removeprefix(b"OK").split(b"\x04")
         if error:
             raise RuntimeError(error.decode(errors="replace"))
-        return output
+        return output.rstrip()  # one board ends its lines with \n, another with \r\n
 
     def timed(self, source: bytes, expected: bytes) -> float:
-        """Return the seconds that one exec takes, its answer checked outside of them."""
+        """Return the seconds that one exec takes; its answer is checked outside of them."""
         began = perf_counter()
         output = self.exec(source)
         took = perf_counter() - began
-        if output.rstrip() != expected:  # one board ends lines with \n, another with \r\n
+        if output != expected:
             raise RuntimeError(f"{source!r} printed {output!r}")
         return took
 
-    def _read(self) -> bytes:
-        data = os.read(self._read_fd, 65536)
-        if not data:
-            raise EOFError("the board is gone")
-        return data
+    def _until(self, end: bytes) -> bytes:
+        seen = os.read(self._read_fd, 65536)
+        while not seen.endswith(end):
+            data = os.read(self._read_fd, 65536)
+            if not data:
+                raise EOFError("the board is gone")
+            seen += data
+        return seen
 
 
 class RawBoard:
-    """A board of ours with nobody but us on its link; `started` is when its process was begun."""
+    """A board with nobody but us on its link, begun as the link itself begins it."""
 
     def __init__(self, url: str) -> None:
         link = create_link(url)
         assert isinstance(link, FdLink)
         self.link = link
-        self.started = perf_counter()
+        self._ours = True
         self.fds = link._connect(OPEN_WITHIN)
         self.bare = Bare(*self.fds)
 
@@ -84,13 +92,28 @@ class RawBoard:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        if self._ours:
+            for fd in set(self.fds):
+                os.close(fd)
+            self.link._disconnect()
 
-    def close(self) -> None:
-        """End the board's process."""
-        for fd in set(self.fds):
-            os.close(fd)
-        self.link._disconnect()
+    @contextmanager
+    def handed_over(self) -> Iterator[FdLink]:
+        """Let the next device that is opened have this link, whose board runs already."""
+        self._ours = False  # the link closes what it was given
+        with (
+            mock.patch.object(self.link, "_connect", lambda _: self.fds),
+            mock.patch.object(manager_core, "create_link", lambda _: self.link),
+        ):
+            yield self.link
+
+
+def start_seconds(url: str) -> float:
+    """Return the board's own start time: from its process to its first answer to a bare exec."""
+    began = perf_counter()
+    with RawBoard(url) as board:
+        board.bare.enter().exec(b"print(1)")
+        return perf_counter() - began
 
 
 @contextmanager
@@ -100,12 +123,13 @@ def borrowed(port: Port) -> Iterator[Bare]:
     assert isinstance(link, FdLink)
     assert link._reactor is not None
     fds = link._read_fd, link._write_fd
-    link._reactor.pause(fds[0])
-    for fd in fds:
-        os.set_blocking(fd, True)
-    try:
-        yield Bare(*fds)
-    finally:
+    with link._reading:  # the I/O thread may still have news of bytes that were read already
+        link._reactor.pause(fds[0])
         for fd in fds:
-            os.set_blocking(fd, False)
-        link._reactor.resume(fds[0])
+            os.set_blocking(fd, True)
+        try:
+            yield Bare(*fds)
+        finally:
+            for fd in fds:
+                os.set_blocking(fd, False)
+            link._reactor.resume(fds[0])

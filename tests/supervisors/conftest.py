@@ -4,7 +4,7 @@ import itertools
 import threading
 
 import pytest
-from klemheist.actors.runtime import Actor, ExitReason, Ignore
+from klemheist.actors.runtime import Actor, Exit, ExitReason, Ignore
 
 _numbers = itertools.count(1)
 
@@ -48,7 +48,7 @@ class Worker(Actor):
 
     def on_receive(self, message):
         if isinstance(message, ExitReason):
-            self._leave(message)
+            raise Exit(message)
         elif isinstance(message, BaseException):
             raise message
         elif message == "hang":

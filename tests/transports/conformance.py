@@ -7,6 +7,7 @@ gives one fixture, `peer`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
 import pytest
+
 from klemheist.transports import MAX_UNSENT, Link, LinkError, LinkLost, Reset, create_link
 
 if TYPE_CHECKING:
@@ -270,6 +272,15 @@ class LinkSuite:
                 opened.link.drive(lambda: bool(opened.inbox.data))
                 opened.inbox.count(1)
             opened.link.drive(lambda: False, 0.001)
+            opened.ready()
+
+    def test_an_interrupted_drive_leaves_the_link_read(self, peer):
+        def interrupted() -> bool:
+            raise KeyboardInterrupt
+
+        with Opened(peer) as opened:
+            with contextlib.suppress(KeyboardInterrupt):
+                opened.link.drive(interrupted)
             opened.ready()
 
     def test_closing_during_a_drive_leaves_nothing(self, peer):

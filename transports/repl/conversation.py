@@ -255,6 +255,8 @@ class Conversation:
             outcomes.append(Outcome(sign=True))
         else:
             self._reply.rebooted = True
+            if self._step.number >= 0:  # under a call: the driver finds out whether it is so
+                outcomes.append(Outcome(sign=True))
 
     def _end(self, outcomes: list[Outcome]) -> None:
         reply, self._reply = self._reply, Reply()

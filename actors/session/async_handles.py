@@ -1,0 +1,156 @@
+"""`AsyncSession`: what asyncio tasks hold.
+
+Every method is one line: the core's future, awaited. A test keeps the twins alike.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self, overload
+
+from .bound import AsyncBoundProgram
+from .files import AsyncFiles
+from .functions import AsyncSetupCall, AsyncTask, AsyncThread
+from .tracker import AsyncResourceTracker
+from .view import SessionView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from klemheist.actors.runtime.ref import ActorRef
+
+    from .core import SessionCore
+    from .functions import P, R
+    from .program import Program
+
+
+class AsyncSession(SessionView):
+    """One isolated stay on a device, for asyncio. Call it: `await s("6 * 7")`."""
+
+    _task_class = AsyncTask
+    _thread_class = AsyncThread
+
+    def __init__(
+        self, core: SessionCore, ref: Callable[[], ActorRef[Any]], program: Program | None = None
+    ) -> None:
+        super().__init__(core, ref)
+        self.program = AsyncBoundProgram(core, program)
+        """The bound copy of the session's program; empty where it has none."""
+        self.resources = AsyncResourceTracker(core)
+        """What it holds (SES-024)."""
+        self.file_system_context = self.files = AsyncFiles(core)
+        """The device's files (SES-027)."""
+
+    async def execute(
+        self,
+        code: str,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 -- the device's deadline, not the task's
+        on_output: Callable[[bytes], object] | None = None,
+    ) -> Any:
+        """Run code in the session's namespace on the device.
+
+        Args:
+            code: an expression, whose value is returned, or statements.
+            timeout: seconds, queueing included; None for `SessionOptions.call_timeout`.
+            on_output: called with each piece of what the code prints, on this thread.
+
+        Raises:
+            DeviceError: what the code raised.
+            LinkTimeout: it did not end in time, and is interrupted.
+            LinkLost, DeviceReset: the device failed under it; `maybe_executed` tells.
+            CodeSyntaxError: it is no Python; nothing was sent.
+        """
+        return await self._core.streamed_async(code, timeout, on_output)
+
+    __call__ = execute
+
+    @overload
+    def task(self, function: Callable[P, R], /) -> AsyncTask[P, R]: ...
+    @overload
+    def task(
+        self,
+        function: None = None,
+        /,
+        *,
+        source: None = None,
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> Callable[[Callable[P, R]], AsyncTask[P, R]]: ...
+    @overload
+    def task(
+        self,
+        function: None = None,
+        /,
+        *,
+        source: str,
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> AsyncTask[..., Any]: ...
+    def task(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        source: str | None = None,
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> Any:
+        """Make a function of the host one of the device, or give its `source` as text.
+
+        Args:
+            function: a plain function that takes all it needs as arguments.
+            source: its text, where the host has none.
+            timeout: seconds for each call.
+            idempotent: it may be sent again if its fate is unknown.
+        """
+        return self._tasks(function, source, timeout, idempotent)
+
+    @overload
+    def thread(self, function: Callable[..., Any], /) -> AsyncThread: ...
+    @overload
+    def thread(
+        self, function: None = None, /, *, source: None = None, restart: bool = False
+    ) -> Callable[[Callable[..., Any]], AsyncThread]: ...
+    @overload
+    def thread(
+        self, function: None = None, /, *, source: str, restart: bool = False
+    ) -> AsyncThread: ...
+    def thread(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        source: str | None = None,
+        restart: bool = False,
+    ) -> Any:
+        """Make a function one that runs in the background on the device each time it is called.
+
+        Args:
+            function: a generator that yields the seconds to wait; with `_thread` on the device
+                also a plain function that ends when `klemheist_running()` turns false.
+            source: its text, where the host has none.
+            restart: start it again after an error and after a new boot.
+        """
+        return self._threads(function, source, restart)
+
+    def setup(self, function: Callable[..., Any]) -> AsyncSetupCall:
+        """Decorate a function whose body runs at the namespace's top level when it is called."""
+        return AsyncSetupCall(self._core, function)
+
+    async def close(self, *, force: bool = False) -> None:
+        """End the session: everything it started on the device goes. Idempotent.
+
+        Args:
+            force: soft-reset the device where a thread does not stop, whoever else lives there.
+
+        Raises:
+            ResourceCleanupError: some cleanups failed; all others were done.
+        """
+        self._core.force |= force
+        await self._core.end()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

@@ -1,0 +1,194 @@
+"""What a session is and where it stands, apart from what it does: `SessionCore` adds the calls."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from klemheist.actors.done import Done
+from klemheist.actors.errors import SessionClosed, SessionFaulted
+from klemheist.actors.runtime.clock import SYSTEM_CLOCK
+from klemheist.actors.streams import Stream
+from loguru import logger
+
+from .ledger import EntryKind, Journal, Ledger
+from .remote import Namespace, Numbers
+from .resources import Resource
+from .status import LIFE, LIVE, SessionStatus, Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from klemheist.actors.device.port import Port
+    from klemheist.actors.messages import Cleaned
+    from klemheist.actors.runtime.future import Future
+    from klemheist.actors.sources import Source
+
+    from .options import SessionOptions
+    from .program import Program
+    from .spawn import Spawn
+
+
+class SessionState:
+    """One logical session on one device: it stays while its actors come and go."""
+
+    def __init__(
+        self,
+        port: Port,
+        numbers: Numbers,
+        options: SessionOptions,
+        *,
+        journal: Journal | None = None,
+    ) -> None:
+        self.session_id = secrets.token_hex(8)
+        self.created_at = datetime.now(UTC)
+        self.port = port
+        self.options = options
+        self.namespace = Namespace(numbers)
+        self.ledger = Ledger(self.session_id, journal)
+        self.log = logger.bind(session=self.session_id, device=port.url)
+        self.status = SessionStatus.CREATING
+        self.fault = ""
+        """Why it has faulted; empty while it has not."""
+        self.program: Program | None = None
+        self.exclusive = False
+        """No other session lives on the device."""
+        self.standing = False
+        """It belongs to a standing program: it is never idle."""
+        self.force = False
+        """Its end may soft-reset the device, whoever else lives there (DESIGN 4, Threads)."""
+        self.epoch = 0
+        self.done = Done()
+        """Of this attachment; a restart, a takeover or a reconnection brings a new one."""
+        self.logical_done = Done()
+        """Of the session itself, however many attachments it has."""
+        self.state: dict[str, Any] = {}
+        self.tasks: dict[str, Source] = {}
+        self.last_used = SYSTEM_CLOCK.monotonic()
+        self.spawn: Spawn | None = None
+        """Starts trackers under the session's node; set when it is assembled."""
+        self.end: Callable[[], Future[None]] = _not_assembled
+        """Ends the session through the tree; set when it is assembled."""
+        self.run_cleanups: Callable[[float], Future[list[Cleaned]]] = _not_assembled
+        """Cleans up through the trackers; set when it is assembled."""
+        self.clean_one: Callable[[EntryKind, str], Future[Cleaned]] = _not_assembled
+        """Cleans one entry up through its tracker; set when it is assembled."""
+        self.is_alone: Callable[[], bool] = _not_assembled
+        """Whether no other session lives on the device; set when it is assembled."""
+        self.on_registered: Callable[[str], object] = _nobody
+        """Told the type of each resource that is registered."""
+        self._streams: tuple[Stream[bytes], ...] = ()
+        self._lock = threading.Lock()
+
+    # -- status -----------------------------------------------------------------------------------
+
+    def move(self, turn: Turn) -> bool:
+        """Move along the table; False, and nothing happens, where it has no such move."""
+        with self._lock:
+            status = LIFE.get((self.status, turn))
+            if status is None:
+                return False
+            self.status = status
+        return True
+
+    @property
+    def is_active(self) -> bool:
+        """Whether calls are taken (SES-022)."""
+        return self.status in LIVE
+
+    def attach(self) -> None:
+        """Begin a new attachment: the old one's `done` is closed."""
+        with self._lock:
+            old, self.done = self.done, Done()
+            self.epoch += 1
+        old.close("restarted")
+
+    def ended(self) -> None:
+        """Tell everybody that it is over."""
+        self.move(Turn.END)
+        self.move(Turn.CLEANED)
+        for stream in self._streams:
+            stream.close()
+        reason = self.fault or "ended"
+        self.done.close(reason)
+        self.logical_done.close(reason)
+
+    def refusal(self) -> SessionClosed | SessionFaulted:
+        """Return the error of whoever comes too late."""
+        if self.fault:
+            return SessionFaulted(
+                f"session {self.session_id} has faulted ({self.fault}); create a new one"
+            )
+        return SessionClosed(f"session {self.session_id} is {self.status}; create a new one")
+
+    def describe(self) -> dict[str, Any]:
+        """Return a snapshot, for people and for `GetStatus`."""
+        return {
+            "session_id": self.session_id,
+            "device": self.port.url,
+            "status": self.status.value,
+            "epoch": self.epoch,
+            "generation": self.port.generation,
+            "created_at": self.created_at,
+            "tasks": tuple(self.tasks),
+            "held": tuple(f"{e.kind} {e.key}" for e in self.ledger.entries()),
+        }
+
+    # -- what it knows and holds --------------------------------------------------------------------
+
+    def remember(self, source: Source) -> None:
+        """Know a task by name, for `Call` messages."""
+        self.tasks[source.name] = source
+
+    def track(self, kind: EntryKind, key: str, held: object) -> None:
+        """Hold something until the session ends, and see that its tracker is there.
+
+        Raises:
+            SessionClosed: the session has ended, or its cleanup is past this.
+        """
+        if self.ledger.register(kind, key, held) is None:
+            raise self.refusal()
+        self._tell_registration(kind, key, held)
+        if self.spawn is not None:
+            self.spawn.tracker(kind)
+
+    def _tell_registration(self, kind: EntryKind, key: str, held: object) -> None:
+        if isinstance(held, Resource):
+            self.on_registered(held.resource_type)
+            cost = held.estimated_cost
+            self.log.debug("{} {} registered, cost {}", held.resource_type, key, cost)
+        elif kind is EntryKind.THREAD:
+            self.log.debug("thread {} registered: {}", key, getattr(held, "name", ""))
+
+    # -- output -----------------------------------------------------------------------------------
+
+    def output(self, capacity: int = 1024) -> Stream[bytes]:
+        """Return a stream of what this session's calls print, from now on."""
+        stream: Stream[bytes] = Stream(capacity, dropped=dropped_mark)
+        with self._lock:
+            self._streams = (*self._streams, stream)
+        return stream
+
+    def _output_to(self, also: Callable[[bytes], object] | None) -> Callable[[bytes], object]:
+        def put(data: bytes) -> None:
+            for stream in self._streams:
+                stream.put(data)
+            if also is not None:
+                also(data)
+
+        return put
+
+
+def dropped_mark(count: int) -> bytes:
+    """Return what stands in a byte stream where pieces were dropped."""
+    return b"\r\n[%d pieces of output dropped]\r\n" % count
+
+
+def _not_assembled(*_: object) -> Any:
+    raise RuntimeError("the session was not assembled: its manager does that")
+
+
+def _nobody(*_: object) -> None:
+    """Stands where nobody listens."""

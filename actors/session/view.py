@@ -1,0 +1,141 @@
+"""What `Session` and `AsyncSession` have in common: all that needs no waiting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .contexts import DeviceContext, ExecutorContext
+from .functions import RemoteTask, RemoteThread, hold_teardown, source_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from klemheist.actors.done import Done
+    from klemheist.actors.runtime.future import Future
+    from klemheist.actors.runtime.ref import ActorRef
+    from klemheist.actors.streams import Stream
+
+    from .core import SessionCore
+
+
+class SessionView:
+    """What needs no waiting: the same for `Session` and `AsyncSession`."""
+
+    _task_class: ClassVar[type[RemoteTask[..., Any]]]
+    _thread_class: ClassVar[type[RemoteThread]]
+
+    def __init__(self, core: SessionCore, ref: Callable[[], ActorRef[Any]]) -> None:
+        self._core = core
+        self._ref = ref
+        self.executor_context = self.executor = ExecutorContext(core)
+        """Deployments and threads of this session, for executors (SES-064)."""
+        self.device_context = self.device = DeviceContext(core)
+        """The device, as this session sees it (SES-078)."""
+
+    def __repr__(self) -> str:
+        return f"<session {self.session_id} on {self._core.port.url}, {self.status}>"
+
+    @property
+    def session_id(self) -> str:
+        """Its id, unique for ever (SES-020)."""
+        return self._core.session_id
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was created; timezone-aware (SES-021)."""
+        return self._core.created_at
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it takes calls (SES-022)."""
+        return self._core.is_active
+
+    @property
+    def status(self) -> str:
+        """Where it stands: active, recovering, ending, ended, faulted."""
+        return self._core.status.value
+
+    @property
+    def epoch(self) -> int:
+        """How often its actor was started anew."""
+        return self._core.epoch
+
+    @property
+    def generation(self) -> int:
+        """Which boot of the device's interpreter this is, counted from 1."""
+        return self._core.port.generation
+
+    @property
+    def done(self) -> Done:
+        """Closed when this attachment ends, for any reason."""
+        return self._core.done
+
+    @property
+    def logical(self) -> LogicalSession:
+        """The session itself, which outlives its attachments."""
+        return LogicalSession(self._core)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """A store of your own, of this session only (SES-023)."""
+        return self._core.state
+
+    @property
+    def ref(self) -> ActorRef[Any]:
+        """The Session actor, for messages: `tell(Execute(…))`, `ask(Call(…))`."""
+        return self._ref()
+
+    def output(self, capacity: int = 1024) -> Stream[bytes]:
+        """Return a stream of what this session's calls print, from now on."""
+        return self._core.output(capacity)
+
+    def submit(self, code: str, *, timeout: float | None = None) -> Future[Any]:
+        """Run code as `execute` does, and return its future at once."""
+        return self._core.execute(code, timeout=timeout)
+
+    def interrupt(self) -> None:
+        """Send Ctrl-C to what the device runs for this session."""
+        self._core.interrupt()
+
+    def teardown(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorate a function whose body runs at the namespace's top level at the session's end."""
+        hold_teardown(self._core, function)
+        return function
+
+    def _tasks(
+        self,
+        function: Callable[..., Any] | None,
+        source: str | None,
+        timeout: float | None,
+        idempotent: bool,  # noqa: FBT001 -- passed through
+    ) -> Any:
+        """Make a task, or the decorator that makes one."""
+
+        def make(function: Callable[..., Any] | None) -> RemoteTask[..., Any]:
+            found = source_of(function, source)
+            return self._task_class(self._core, found, timeout=timeout, idempotent=idempotent)
+
+        return make if function is None and source is None else make(function)
+
+    def _threads(
+        self,
+        function: Callable[..., Any] | None,
+        source: str | None,
+        restart: bool,  # noqa: FBT001 -- passed through
+    ) -> Any:
+        """Make a thread, or the decorator that makes one."""
+
+        def make(function: Callable[..., Any] | None) -> RemoteThread:
+            return self._thread_class(self._core, source_of(function, source), restart=restart)
+
+        return make if function is None and source is None else make(function)
+
+
+class LogicalSession:
+    """A session apart from its attachments."""
+
+    def __init__(self, core: SessionCore) -> None:
+        self.session_id = core.session_id
+        self.done: Done = core.logical_done
+        """Closed when the session itself has ended."""
