@@ -10,7 +10,7 @@ ROOMS := actors face supervisors transports
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench soak clean boards FORCE
+.PHONY: help demo test lint types bench docs soak clean boards FORCE
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 8
@@ -34,6 +34,9 @@ types: build/.installed-test  ## mypy, strict: the package, and typed use of it
 bench: build/.installed-bench boards  ## against the bare link, Belay and mpremote
 	@$(FETCH_BOARD)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+docs: build/.installed-test  ## write docs/reference from the docstrings
+	$(BIN)/python docs/generate.py
 
 soak: build/.installed-test boards  ## 200 forced faults, and what else takes long
 	@$(FETCH_BOARD)

@@ -1,4 +1,4 @@
-"""Work that blocks — opening and closing links, callables of users — kept off every actor's turn."""
+"""Work that blocks (opening and closing links, callables of users), off every actor's turn."""
 
 from __future__ import annotations
 

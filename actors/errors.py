@@ -63,13 +63,13 @@ class SessionError(KlemheistError):
     advice = "look at `session.status`"
 
 
-class SessionClosed(SessionError):
+class SessionClosed(SessionError):  # noqa: N818 -- DESIGN 5 names it
     """The session has ended, or is ending."""
 
     advice = "create a new session"
 
 
-class SessionNotFound(SessionError, LookupError):
+class SessionNotFound(SessionError, LookupError):  # noqa: N818 -- DESIGN 5 names it
     """No live session has this id."""
 
     advice = "`manager.snapshot()` shows those that live"
@@ -82,26 +82,26 @@ class SessionLimitError(SessionError):
     advice = "end a session, or raise SessionOptions.max_concurrent_sessions"
 
 
-class SessionFaulted(SessionError):
+class SessionFaulted(SessionError):  # noqa: N818 -- DESIGN 5 names it
     """The session could not be brought back after a fault, or its policy forbids it."""
 
     advice = "create a new session, or choose another restart policy"
 
 
-class StaleHandle(SessionError):
+class StaleHandle(SessionError):  # noqa: N818 -- DESIGN 5 names it
     """The handle belongs to an earlier boot of the device's interpreter (DESIGN 3.4)."""
 
     advice = "make the object again in this generation"
 
 
-class QueueFull(SessionError):
+class QueueFull(SessionError):  # noqa: N818 -- DESIGN 5 names it
     """Too many calls of this session wait for the device."""
 
     is_recoverable = True
     advice = "wait for some of the futures before submitting more"
 
 
-class CallCancelled(SessionError):
+class CallCancelled(SessionError):  # noqa: N818 -- DESIGN 5 names it
     """The call was cancelled; `maybe_executed` says whether it had begun."""
 
     advice = "nothing: somebody did not want the result any more"

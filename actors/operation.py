@@ -14,6 +14,7 @@ for and raises `FutureCancelled` in the generator, which may clean up and yield 
 from __future__ import annotations
 
 import functools
+from _thread import allocate_lock
 from collections import deque
 from collections.abc import Callable, Generator
 from typing import Any, Final, ParamSpec, TypeVar
@@ -39,12 +40,13 @@ def operation(steps: Callable[P, Steps[R]]) -> Callable[P, Future[R]]:
 class Operation:
     """One run of an operation's generator."""
 
-    __slots__ = ("_cancelled", "_running", "_steps", "_waits_for", "_wake", "future")
+    __slots__ = ("_cancelled", "_lock", "_running", "_steps", "_waits_for", "_wake", "future")
 
     def __init__(self, steps: Steps[Any]) -> None:
         self._steps = steps
         self._waits_for: Future[Any] | None = None
         self._wake: deque[Future[Any]] = deque()
+        self._lock = allocate_lock()
         self._running = False
         self._cancelled: str | None = None
         self.future: Future[Any] = Future(on_cancel=self._cancel)
@@ -52,13 +54,20 @@ class Operation:
 
     def _go(self, ready: Future[Any]) -> None:
         """Go on, and on for as long as the next future is there already: no recursion."""
-        self._wake.append(ready)
-        if self._running:
-            return
-        self._running = True
-        while self._wake:
-            self._step(self._wake.popleft())
-        self._running = False
+        with self._lock:
+            self._wake.append(ready)
+            if self._running:
+                return  # whoever runs it looks again, under the lock, before leaving
+            self._running = True
+        while (next_ready := self._next()) is not None:
+            self._step(next_ready)
+
+    def _next(self) -> Future[Any] | None:
+        with self._lock:
+            if not self._wake:
+                self._running = False
+                return None
+            return self._wake.popleft()
 
     def _step(self, ready: Future[Any]) -> None:
         error = ready.exception()

@@ -1,5 +1,6 @@
 """Who restarts whom: the supervision tree, and the session manager on top of it."""
 
+from klemheist.supervisors.async_manager import AsyncSessionManager
 from klemheist.supervisors.child import (
     BRUTAL_KILL,
     INFINITY,
@@ -12,8 +13,8 @@ from klemheist.supervisors.child import (
 from klemheist.supervisors.deployment import AsyncStandingProgram, StandingProgram
 from klemheist.supervisors.dynamic import DynamicSupervisor, supervisor
 from klemheist.supervisors.info import ChildCount, ChildInfo, StartedChild
-from klemheist.supervisors.manager import AsyncSessionManager, SessionManager
-from klemheist.supervisors.manager_core import ManagerState
+from klemheist.supervisors.manager import SessionManager
+from klemheist.supervisors.manager_life import ManagerState
 from klemheist.supervisors.ref import ChildHandle, SupervisorRef
 from klemheist.supervisors.snapshot import Node, Tree
 from klemheist.supervisors.stats import PerformanceMonitor, PerformanceStats, SessionStats

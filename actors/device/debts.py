@@ -18,7 +18,6 @@ from klemheist.transports.repl.conversation import Board
 from klemheist.transports.repl.frames import FrameKind
 from klemheist.transports.repl.procedures import Gone, Procedure, Silent, applied
 
-
 MOST_TRIES: Final = 3
 """How often a device may fail under one debt."""
 

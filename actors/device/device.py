@@ -135,6 +135,9 @@ class Device(Actor):
         if outcomes:  # else a part of something: nothing has changed
             for outcome in outcomes:
                 self._handle(outcome)
+            if self._suspicion.is_confirmed:
+                self._suspicion.clear()
+                self._runner.give_up(self._watch.now())
             self._next()
 
     def lost(self, error: LinkError) -> None:
@@ -157,8 +160,10 @@ class Device(Actor):
 
     def _look(self) -> None:
         """The device printed what it prints when it boots: see whether it did."""
+        talk = self._talk
         if self._intake.current is not None:
-            self._links.write(self._suspicion.rise())
+            if talk.busy and not talk.nearly_ended and not talk.unanswered:
+                self._links.write(self._suspicion.rise())
         elif self.port.state is DeviceState.UP and not self._runner.active:
             self.begin(status(self.port.board), self._looked, patience=PATIENCE)
 
@@ -178,10 +183,10 @@ class Device(Actor):
             return
         if call is None:
             self.port.emit("output", data=data)
-        elif self._suspicion.confirmed(data):
-            self._runner.give_up(self._watch.now())
-        elif call.on_output is not None:
-            call.on_output(data)
+        else:
+            self._suspicion.hear(data)
+            if call.on_output is not None:
+                call.on_output(data)
 
     # -- calls -----------------------------------------------------------------------------------
 

@@ -162,7 +162,7 @@ class Port:
         return found
 
     def submit(self, call: Call) -> Future[Any]:
-        """Hand a call to the device; its future is resolved by the call's deadline at the latest."""
+        """Hand a call to the device; its future is resolved by its deadline at the latest."""
         brain = self.brain
         if brain is not None:
             return brain.submit(call)

@@ -1,7 +1,7 @@
 """The way up, and the way back: opening, attaching, the ladder, and reopening after a loss.
 
-Turns of the Device, apart from its calls. Losing a link is a state, not a crash (DESIGN 2); a device
-that does not answer is climbed back to, rung by rung (DESIGN 3.3).
+Turns of the Device, apart from its calls. Losing a link is a state, not a crash (DESIGN 2); back to
+a device that does not answer leads the ladder, rung by rung (DESIGN 3.3).
 """
 
 from __future__ import annotations

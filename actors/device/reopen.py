@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import Final
+
+_STEEP: Final = 64
+"""From here on every delay is the longest; a greater power would overflow after 1,024 failures."""
 
 
 @dataclass(slots=True)
@@ -29,7 +33,7 @@ class Reopening:
         """Return the seconds to wait before the next attempt; None to give up."""
         if self.attempts is not None and self.failed >= self.attempts:
             return None
-        delay = min(self.longest, self.first * self.factor**self.failed)
+        delay = min(self.longest, self.first * self.factor ** min(self.failed, _STEEP))
         self.failed += 1
         return delay * (1 + random.random() * self.jitter)  # noqa: S311 -- not a secret
 

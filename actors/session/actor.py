@@ -1,12 +1,10 @@
-"""The Session actor: takes messages, watches its device, and brings the session back after faults."""
+"""The Session actor: takes messages, watches its device, brings the session back after faults."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
-
-from loguru import logger
 
 from klemheist.actors.device.port import DeviceEvent
 from klemheist.actors.errors import SessionError
@@ -39,12 +37,12 @@ class SessionActor(Actor):
         super().__init__()
         self.core = core
         self._recovers = recovers
-        self._log = logger.bind(session=core.session_id, device=core.port.url)
+        self._log = core.report
         self._unlisten: Callable[[], None] = lambda: None
 
     # -- life --------------------------------------------------------------------------------------
 
-    def on_restart(self, reason: ExitReason, attempt: int) -> None:
+    def on_restart(self, reason: ExitReason, attempt: int) -> None:  # noqa: ARG002 -- a hook
         """A crash of this actor is a new attachment of the same session."""
         self._log.warning("session restarted after {}", reason)
         self.core.attach()
@@ -52,9 +50,10 @@ class SessionActor(Actor):
     def on_start(self) -> None:
         """Watch the device, and the idle limit."""
         self._unlisten = self.core.port.listen(self._heard)
-        self.schedule(self.core.options.default_session_timeout, _IDLE)
+        if not self.core.standing:
+            self.schedule(self.core.options.default_session_timeout, _IDLE)
 
-    def on_exit(self, reason: ExitReason) -> None:
+    def on_exit(self, reason: ExitReason) -> None:  # noqa: ARG002 -- a hook
         """Watch no more."""
         self._unlisten()
 
@@ -101,7 +100,7 @@ class SessionActor(Actor):
         if error is not None:
             self._log.warning("a message failed, and nobody asked for its answer: {}", error)
 
-    # -- the device ----------------------------------------------------------------------------------
+    # -- the device --------------------------------------------------------------------------------
 
     def _heard(self, event: DeviceEvent) -> None:
         """On the device's turn: only pass it on."""
@@ -133,14 +132,16 @@ class SessionActor(Actor):
 
     def _fault(self, why: str) -> None:
         if self.core.move(Turn.FAULT):
+            self.core.fault = why
             self._log.error("session faulted: {}", why)
             self.core.end()
 
-    # -- the idle limit --------------------------------------------------------------------------------
+    # -- the idle limit ----------------------------------------------------------------------------
 
     def _check_idle(self) -> None:
         limit = self.core.options.default_session_timeout
-        left = self.core.last_used + limit - SYSTEM_CLOCK.monotonic()
+        now = SYSTEM_CLOCK.monotonic()
+        left = limit if self.core.is_busy else self.core.last_used + limit - now
         if left > 0:
             self.schedule(left, _IDLE)
         else:

@@ -44,7 +44,7 @@ class AsyncSession(SessionView):
         self,
         code: str,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109 -- the device's deadline, not the task's
+        timeout: float | None = None,
         on_output: Callable[[bytes], object] | None = None,
     ) -> Any:
         """Run code in the session's namespace on the device.

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
-
-from loguru import logger
 
 from klemheist.actors.background import in_background
 from klemheist.actors.messages import Cleaned, Cleanup
@@ -42,6 +39,8 @@ class Cleaner(Actor):
         super().__init__()
         self.core = core
         self._reports = report
+        self._under_way: set[int] = set()
+        """Numbers of the entries that this incarnation cleans."""
 
     def on_receive(self, message: Any) -> Any:
         """Take `Cleanup`; the answer is a `Cleaned` to the node."""
@@ -57,24 +56,26 @@ class Cleaner(Actor):
         if entry is None:
             self._reports(Cleaned(number))
             return
-        repeated = not self.core.ledger.act(entry, Act.CLEAN)
-        self.undo(entry, deadline, repeated=repeated)
+        if number not in self._under_way:  # else the message was repeated
+            self._under_way.add(number)
+            self.core.ledger.act(entry, Act.CLEAN)
+            self.undo(entry, deadline)
 
-    def undo(self, entry: Entry, deadline: float, *, repeated: bool) -> None:
+    def undo(self, entry: Entry, deadline: float) -> None:
         """Begin to clean one entry; `self.report` ends it."""
         raise NotImplementedError
 
     def report(self, entry: Entry, error: BaseException | None, *, owed: bool = False) -> None:
         """Say how it went, once."""
+        self._under_way.discard(entry.number)
         act = Act.OWE if owed else Act.DONE if error is None else Act.FAIL
         if not self.core.ledger.act(entry, act):
             return
         if error is not None:
-            logger.bind(session=self.core.session_id).warning(
-                "cleanup of {} {} failed: {}", entry.kind, entry.key, error
-            )
-        known = error if isinstance(error, Exception) or error is None else RuntimeError(repr(error))
-        self._reports(Cleaned(entry.number, known, owed))
+            self.core.report.warning("cleanup of {} {} failed: {}", entry.kind, entry.key, error)
+        if error is not None and not isinstance(error, Exception):
+            error = RuntimeError(repr(error))  # a group takes no other
+        self._reports(Cleaned(entry.number, error, owed))
 
 
 class ResourceCleaner(Cleaner):
@@ -82,11 +83,14 @@ class ResourceCleaner(Cleaner):
 
     kind = EntryKind.RESOURCE
 
-    def undo(self, entry: Entry, deadline: float, *, repeated: bool) -> None:
-        """Run it, and give up on it at the deadline."""
-        resource: Resource = entry.held
-        token = CancelToken()
-        work = in_background(lambda: self._run(resource, token), name="cleanup")
+    def undo(self, entry: Entry, deadline: float) -> None:
+        """Run it, once in all incarnations (SES-028), and give up on it at the deadline."""
+        if entry.work is None:
+            resource: Resource = entry.held
+            token = CancelToken()
+            work = in_background(lambda: self._run(resource, token), name="cleanup")
+            entry.work = work, token
+        work, token = entry.work
         timer = TIMERS.call_at(deadline, self.post, self._overdue, entry, token)
 
         def ended(future: Future[None]) -> None:
@@ -128,12 +132,10 @@ class DeploymentCleaner(Cleaner):
 
     kind = EntryKind.DEPLOYMENT
 
-    def undo(self, entry: Entry, deadline: float, *, repeated: bool) -> None:
+    def undo(self, entry: Entry, deadline: float) -> None:  # noqa: ARG002 -- it takes no time
         """Forget it."""
         self.report(entry, None)
 
 
 async def _awaited(rest: Any) -> None:
     await rest
-
-

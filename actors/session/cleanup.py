@@ -81,4 +81,3 @@ class Cleanups:
             self._core.ledger.act(entry, Act.FAIL)
             late = TimeoutError(f"{entry.kind} {entry.key}: its cleanup did not end in time")
             self.report(Cleaned(entry.number, late))
-

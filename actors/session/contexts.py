@@ -1,4 +1,4 @@
-"""`session.executor_context` and `session.device_context`: narrow views for code that is handed one."""
+"""`session.executor_context` and `session.device_context`: narrow views to hand on."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class DeviceContext:
 
     @property
     def status(self) -> str:
-        """Where the device stands: up, down, recovering, …"""
+        """Where the device stands: up, down, recovering, …."""
         return self._core.port.state.value
 
     @property
@@ -69,7 +69,7 @@ class DeviceContext:
     @property
     def capabilities(self) -> Capabilities | None:
         """What it can do; None before it was detected."""
-        return self._core.port.capabilities
+        return self._core.capabilities
 
     def get_protocol_capabilities(self) -> dict[str, Any]:
         """Return how the link to it is used."""

@@ -58,7 +58,9 @@ class SessionCore(SessionState):
         """The user's calls that wait or run: they end with the session."""
         self.namespace.on_deployed = self._deployed
         self.namespace.on_void = partial(
-            self.ledger.drop, EntryKind.DEPLOYMENT, lambda entry: False  # noqa: ARG005
+            self.ledger.drop,
+            EntryKind.DEPLOYMENT,
+            lambda entry: False,  # noqa: ARG005
         )
 
     def submit(
@@ -132,7 +134,7 @@ class SessionCore(SessionState):
         """Send Ctrl-C to what the device runs, if it runs it for this session."""
         self.port.interrupt(self.session_id)
 
-    # -- code ---------------------------------------------------------------------------------------
+    # -- code --------------------------------------------------------------------------------------
 
     def execute(
         self,
@@ -176,7 +178,7 @@ class SessionCore(SessionState):
     async def streamed_async(
         self,
         code: str,
-        timeout: float | None,  # noqa: ASYNC109 -- the device's deadline, not the task's
+        timeout: float | None,
         on_output: Callable[[bytes], object] | None,
     ) -> Any:
         """`execute`, awaited in this task, which also takes the output."""
@@ -234,7 +236,7 @@ class SessionCore(SessionState):
         """Put back what a new boot has lost; the next call would do it too."""
         return self.submit(self.namespace.ready, label="recovery", lane="/recovery")
 
-    # -- the end --------------------------------------------------------------------------------------
+    # -- the end -----------------------------------------------------------------------------------
 
     def run_at_end(self, pieces: tuple[Piece, ...], cancel: CancelToken) -> Future[Any]:
         """Run a teardown's statements; nothing is to be torn down where the namespace is gone."""

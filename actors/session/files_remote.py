@@ -1,7 +1,7 @@
 """Files on the device: what is sent there for them, and the procedures that use it.
 
-A piece of a file is one numbered call, so it is written once or not at all. Bytes travel as they are
-wherever the board's parser takes them so: escaped, random data would be three times as long.
+A piece of a file is one numbered call, so it is written once or not at all. Bytes travel as they
+are wherever the board's parser takes them so: escaped, random data would be three times as long.
 """
 
 from __future__ import annotations
@@ -18,24 +18,14 @@ from klemheist.transports.repl.procedures import Procedure, applied, exchange, n
 
 from .answers import Tracer, value_of
 
+KIND: Final = 0o170000
+DIRECTORY: Final = 0o040000
+"""The bits of `os.stat(…)[0]` that say what it is."""
 PRIME: Final = 65521
 BLOCK: Final = 128
 """Bytes that the device reads at once while it computes a checksum."""
 
-_COMMON: Final = (
-    "import os\nYF={}",
-    "def YO(i,p,m):YF[i]=open(p,m)",
-    """\
-def YX(i):
- g=YF.pop(i,0)
- if g:g.close()""",
-    """\
-def YW(i):
- n=0
- for b in B:n+=YF[i].write(b)
- B.clear()
- return n""",
-    "def YR(i,n):return YF[i].read(n)",
+_HELPERS: Final = (
     f"""\
 def YV(g):
  c=0
@@ -43,40 +33,15 @@ def YV(g):
   b=g.read({BLOCK})
   if not b:return c
   c=(c*257+int.from_bytes(b,'little'))%{PRIME}""",
+    "import os\nYF={}",
 )
-"""YF: the open files by number. YO opens, YX closes, YW writes the pieces that `ADD` gathered, YR reads,
-YV tells the checksum of an open file. The parser of the smallest board ends at some 120 bytes."""
+"""YF: the open files by number. YV tells the checksum of what is left to read. All else is an
+expression: the smallest board has no room for more functions."""
 
-_TREE: Final = (
-    """\
-def YS(p):
- s=os.stat(p)
- return s[6],s[0]&61440==16384""",
-    """\
-def YL(p):
- r=[]
- for n in os.listdir(p or '/'):
-  s=os.stat(p+'/'+n)
-  r.append((n,s[6],s[0]&61440==16384))
- return r""",
-    """\
-def YD(p):
- if YS(p)[1]:os.rmdir(p)
- else:os.remove(p)""",
-)
-"""YS: size and whether it is a directory. YL lists a directory, YD removes."""
-
-_FLAT: Final = (
-    "def YS(p):return os.size(p),False",
-    """\
-def YL(p):
- r=[]
- for n in os.listdir():r.append((n,os.size(n),False))
- return r""",
-    "def YD(p):os.remove(p)",
-)
-"""The same where there are no directories: the micro:bit."""
-
+NO_NAMESPACE: Final = -1
+"""What `Entry.CLOSE` is told where it is only to free entries."""
+SMALL: Final = 64_000
+"""Bytes of free memory below which each helper gets a collected heap: fragments add up there."""
 _SOURCE: Final = b"hasattr(__import__('os'),'rename')"
 _UNSURE: Final = bytes([5, 6, 8, 11, 12, *range(14, 32), 127, 128, 160, 195, 255])
 """Bytes that some parser or line might not carry unescaped, in a command of less than 60."""
@@ -84,7 +49,7 @@ _ESCAPED: Final = {
     byte: (b"\\x%02x" % byte) if chr(byte) not in "\\'" else b"\\" + bytes([byte])
     for byte in (0, 1, 2, 3, 4, 9, 10, 13, *b"\\'")
 }
-"""What no source may hold as it is: bytes 0 to 4 drive the REPL, line ends are changed, quotes end."""
+"""What no source may hold as it is: bytes 0 to 4 drive the REPL, line ends change, quotes end."""
 _COST: Final = bytes(len(_ESCAPED.get(byte, b".")) for byte in range(256))
 
 
@@ -97,7 +62,11 @@ class Disk:
     renames: bool
     """It can rename, and has directories."""
     piece: int
-    """Bytes that one call carries at most, by what the board's memory takes."""
+    """Bytes that one call carries there at most, by what the board's memory takes."""
+    answer: int
+    """Bytes that one call brings back at most: the device holds them four times, escaped."""
+    small: bool
+    """Its heap must be collected all the time: in fragments, it cannot parse a line any more."""
 
 
 def disk(board: Board) -> Procedure[Disk]:
@@ -109,16 +78,20 @@ def disk(board: Board) -> Procedure[Disk]:
     raw = reply.output.strip() == b"%d" % sum(_UNSURE)
     answer = yield from applied(board, Entry.EVAL, AGENT_NAMESPACE, _SOURCE)
     renames = bool((yield from value_of(board, answer, Tracer())))
-    for statement in (*_COMMON, *(_TREE if renames else _FLAT)):
+    free = int(str(board.facts["free"]))
+    for statement in _HELPERS:
+        if free < SMALL:
+            yield from numbered(board, Entry.FREE)
         answer = yield from applied(board, Entry.EXEC, AGENT_NAMESPACE, statement.encode())
         yield from value_of(board, answer, Tracer())
-    found = Disk(raw, renames, min(board.longest // 4, 4096))
+    small = free < SMALL
+    found = Disk(raw, renames, board.longest // 4, board.longest // (8 if small else 4), small)
     board.facts["disk"] = (board.boot, found)
     return found
 
 
 def asked(board: Board, expression: str) -> Procedure[object]:
-    """Evaluate an expression over the helpers, such as `YS('main.py')`."""
+    """Evaluate an expression over the helpers and `os`."""
     yield from disk(board)
     answer = yield from applied(board, Entry.EVAL, AGENT_NAMESPACE, expression.encode())
     return (yield from value_of(board, answer, Tracer()))
@@ -126,49 +99,107 @@ def asked(board: Board, expression: str) -> Procedure[object]:
 
 def opened(board: Board, number: int, path: str, mode: str) -> Procedure[str]:
     """Open a file; return the boot in which it is open."""
-    yield from asked(board, f"YO({number},{path!r},{mode!r})")
+    yield from asked(board, f"YF.update({{{number}:open({path!r},{mode!r})}})")
     return board.boot
 
 
-def written(board: Board, number: int, boot: str, data: bytes) -> Procedure[int]:
+def closed(board: Board, number: int) -> Procedure[object]:
+    """Close a file, if it is open."""
+    return (yield from asked(board, f"{number} in YF and YF.pop({number}).close()"))
+
+
+def status(board: Board, path: str) -> Procedure[tuple[int, bool]]:
+    """Return a file's size and whether it is a directory."""
+    there = yield from disk(board)
+    if there.renames:
+        found = yield from asked(board, f"tuple(os.stat({path!r}))[:7]")
+        assert isinstance(found, tuple)
+        return found[6], found[0] & KIND == DIRECTORY
+    size = yield from asked(board, f"os.size({path!r})")
+    assert isinstance(size, int)
+    return size, False
+
+
+def listed(board: Board, path: str) -> Procedure[list[tuple[str, int, bool]]]:
+    """Return name, size and whether it is a directory, of all that is in a directory."""
+    there = yield from disk(board)
+    if there.renames:
+        stem = path.rstrip("/")
+        code = f"[(n,)+tuple(os.stat({stem + '/'!r}+n))[:7]for n in os.listdir({stem or '/'!r})]"
+        found = yield from asked(board, code)
+        assert isinstance(found, list)
+        return [(each[0], each[7], each[1] & KIND == DIRECTORY) for each in found]
+    found = yield from asked(board, "[(n,os.size(n))for n in os.listdir()]")
+    assert isinstance(found, list)
+    return [(*each, False) for each in found]
+
+
+def removed(board: Board, path: str) -> Procedure[object]:
+    """Remove a file or an empty directory."""
+    _, is_dir = yield from status(board, path)
+    return (yield from asked(board, f"os.{'rmdir' if is_dir else 'remove'}({path!r})"))
+
+
+def begun(board: Board, number: int, path: str, entry: int) -> Procedure[str]:
+    """Open a file to write, its `write` becoming a function that calls name by index.
+
+    Nothing of the data waits on the device then: pieces in a small heap leave it in fragments.
+    """
+    there = yield from disk(board)
+    if there.small:
+        yield from numbered(board, Entry.FREE)
+    code = f"YF[{number}]=open({path!r},'wb')\n"
+    write = f"YF[{number}].write"
+    code += f"def y(b):\n gc.collect()\n return {write}(b)" if there.small else f"y={write}"
+    answer = yield from applied(board, Entry.EXEC, AGENT_NAMESPACE, code.encode())
+    yield from value_of(board, answer, Tracer())
+    yield from numbered(board, Entry.BIND, entry, AGENT_NAMESPACE, "y")
+    return board.boot
+
+
+def written(board: Board, entry: int, boot: str, data: bytes) -> Procedure[int]:
     """Write some of a file's bytes; return how many the device took."""
     there = yield from _still(board, boot)
-    for piece in pieces(data, there.piece, room=board.credit, raw=there.raw, paste=board.paste):
-        yield from _gather(board, piece, raw=there.raw)
-    return int((yield from asked(board, f"YW({number})")))  # type: ignore[call-overload, no-any-return]
+    taken = 0
+    cut = pieces(data, there.piece, room=board.credit, raw=there.raw, paste=board.paste)
+    for piece in cut:
+        taken += yield from _write(board, entry, piece, raw=there.raw)
+    return taken
 
 
 def some(board: Board, number: int, boot: str, size: int) -> Procedure[bytes]:
     """Read up to `size` bytes; fewer are the last ones."""
     there = yield from _still(board, boot)
     data = b""
-    while len(data) < size:
-        wanted = min(there.piece, size - len(data))
-        piece = yield from asked(board, f"YR({number},{wanted})")
+    while True:
+        wanted = min(there.answer, size - len(data))
+        read = f"YF[{number}].read({wanted})"
+        piece = yield from asked(board, f"(gc.collect(),{read})[1]" if there.small else read)
         assert isinstance(piece, bytes)
         data += piece
-        if len(piece) < wanted:
-            break
-    return data
+        if len(piece) < wanted or len(data) == size:
+            return data
 
 
-def proved(board: Board, number: int, boot: str, path: str) -> Procedure[tuple[object, object]]:
+def proved(
+    board: Board, number: int, boot: str, path: str, entry: int
+) -> Procedure[tuple[object, object]]:
     """Close a file that was written; return its length and checksum, read back."""
     yield from _still(board, boot)
-    yield from asked(board, f"YX({number})")
-    size, _ = yield from asked(board, f"YS({path!r})")  # type: ignore[misc]  # the device's pair
-    yield from asked(board, f"YO({number},{path!r},'rb')")
+    yield from closed(board, number)
+    yield from numbered(board, Entry.CLOSE, NO_NAMESPACE, (entry,))
+    size, _ = yield from status(board, path)
+    yield from opened(board, number, path, "rb")
     found = yield from asked(board, f"YV(YF[{number}])")
-    yield from asked(board, f"YX({number})")
+    yield from closed(board, number)
     return size, found
 
 
-def discarded(board: Board, number: int, paths: tuple[str, ...]) -> Procedure[None]:
+def discarded(board: Board, number: int, path: str) -> Procedure[None]:
     """Close a file, if it is open, and remove what is there of it."""
-    yield from asked(board, f"YX({number})")
-    for path in paths:
-        answer = yield from applied(board, Entry.EXEC, AGENT_NAMESPACE, undo(path).encode())
-        yield from value_of(board, answer, Tracer())
+    yield from closed(board, number)
+    answer = yield from applied(board, Entry.EXEC, AGENT_NAMESPACE, undo(path).encode())
+    yield from value_of(board, answer, Tracer())
 
 
 def undo(path: str) -> str:
@@ -187,7 +218,7 @@ def checksum(data: bytes) -> int:
 
 def pieces(data: bytes, most: int, *, room: int, raw: bool, paste: bool) -> Iterator[bytes]:
     """Cut data so that each piece, with what its bytes become in a source, goes out as one line."""
-    limit = len(data) * 4 if paste else room - len(b"_k(131043,2,b'')") - 2
+    limit = len(data) * 4 if paste else room - len(b"_k(131043,999,b'')") - 2
     start = 0
     while start < len(data):
         piece = data[start : start + most]
@@ -217,16 +248,14 @@ def literal(piece: bytes) -> bytes:
 _NEVER: Final = bytes(_ESCAPED)
 
 
-def _gather(board: Board, piece: bytes, *, raw: bool) -> Procedure[None]:
-    """Add one piece to those that `YW` writes."""
+def _write(board: Board, entry: int, piece: bytes, *, raw: bool) -> Procedure[int]:
     if raw:
-        arguments = repr((int(Entry.ADD), piece)).encode()
-        number = call_number(arguments, board.count)
-        line = b"_k(%d,%d,%s)" % (number, Entry.ADD, literal(piece))
-        answer = yield from sent(board, number, line)
+        number = call_number(repr((entry, piece)).encode(), board.count)
+        answer = yield from sent(board, number, b"_k(%d,%d,%s)" % (number, entry, literal(piece)))
     else:
-        answer = yield from numbered(board, Entry.ADD, piece)
-    yield from value_of(board, answer, Tracer())
+        answer = yield from numbered(board, entry, piece)
+    taken = yield from value_of(board, answer, Tracer())
+    return taken if isinstance(taken, int) else 0
 
 
 def _still(board: Board, boot: str) -> Procedure[Disk]:

@@ -6,7 +6,6 @@ the handles of threads and asyncio only differ in how they wait for it.
 
 from __future__ import annotations
 
-import functools
 import inspect
 import itertools
 from collections.abc import Callable
@@ -147,12 +146,13 @@ class RemoteThread:
             self.restart,
             name=self.source.name,
         )
-        yield launch(core, record)
-        core.track(EntryKind.THREAD, record.thread_id, record)
-        entry = core.ledger.find(EntryKind.THREAD, record.thread_id)
-        tracker = core.spawn.find(EntryKind.THREAD) if core.spawn is not None else None
-        if entry is not None and isinstance(tracker, ThreadCleaner):
-            tracker.post(tracker.watch, entry)
+        core.track(EntryKind.THREAD, record.thread_id, record)  # before it can run: SES-053
+        try:
+            yield launch(core, record)
+        except BaseException:
+            yield core.clean_one(EntryKind.THREAD, record.thread_id)  # it may run all the same
+            raise
+        watch(core, record)
         return self.handle(core, record)
 
 
@@ -184,7 +184,7 @@ class RemoteSetup:
         self._core = core
         self.source = body_source(function)
         self._signature = inspect.signature(function)
-        functools.update_wrapper(self, function)
+        self.__name__, self.__doc__ = function.__name__, function.__doc__
 
     def submit(self, *args: Any, **kwargs: Any) -> Future[None]:
         """Run it; the future is resolved when it has run."""
@@ -213,7 +213,7 @@ class AsyncSetupCall(RemoteSetup):
 
 
 def hold_teardown(core: SessionCore, function: Callable[..., Any]) -> None:
-    """Run this body at the namespace's top level when the session ends, in its turn of the order."""
+    """Run this body at the namespace's top level when the session ends, in its turn."""
     source = body_source(function)
     if source.parameters:
         raise ArgumentError(f"{source.name}: a teardown takes no parameters; use names of a setup")
@@ -248,6 +248,14 @@ def source_of(function: Callable[..., Any] | None, source: str | None) -> Source
         names = ", ".join(each.name for each in found)
         raise ArgumentError(f"the source defines {names}; give one function at a time")
     return found[0]
+
+
+def watch(core: SessionCore, record: ThreadRecord) -> None:
+    """Let the tracker run the thread's steps."""
+    entry = core.ledger.find(EntryKind.THREAD, record.thread_id)
+    tracker = core.spawn.find(EntryKind.THREAD) if core.spawn is not None else None
+    if entry is not None and isinstance(tracker, ThreadCleaner):
+        tracker.post(tracker.watch, entry)
 
 
 def _raise_error(cleaned: Cleaned) -> None:

@@ -112,9 +112,7 @@ class Session(SessionView):
         self, function: None = None, /, *, source: None = None, restart: bool = False
     ) -> Callable[[Callable[..., Any]], Thread]: ...
     @overload
-    def thread(
-        self, function: None = None, /, *, source: str, restart: bool = False
-    ) -> Thread: ...
+    def thread(self, function: None = None, /, *, source: str, restart: bool = False) -> Thread: ...
     def thread(
         self,
         function: Callable[..., Any] | None = None,

@@ -43,18 +43,18 @@ class Act(StrEnum):
     OWE = "owe"
 
 
-H, C, G, O = EntryState.HELD, EntryState.CLEANING, EntryState.GONE, EntryState.OWED
+H, C, G, OWED = EntryState.HELD, EntryState.CLEANING, EntryState.GONE, EntryState.OWED
 
 MOVES: Final[dict[tuple[EntryState, Act], EntryState]] = {
     (H, Act.CLEAN): C,
     (H, Act.DONE): G,  # given back by the user, or dead by itself
-    (H, Act.OWE): O,
+    (H, Act.OWE): OWED,
     (C, Act.CLEAN): C,  # a repeated message: the cleanup itself runs once on the device
     (C, Act.DONE): G,
     (C, Act.FAIL): G,  # it was tried once, and reported
-    (C, Act.OWE): O,
-    (O, Act.CLEAN): C,
-    (O, Act.DONE): G,
+    (C, Act.OWE): OWED,
+    (OWED, Act.CLEAN): C,
+    (OWED, Act.DONE): G,
 }
 
 
@@ -68,6 +68,8 @@ class Entry:
     held: Any = field(repr=False)
     """What the tracker needs to clean it up."""
     state: EntryState = EntryState.HELD
+    work: Any = field(default=None, repr=False)
+    """The cleanup under way: a tracker that was restarted goes on with it, not once more."""
 
 
 class Journal(Protocol):
@@ -129,7 +131,7 @@ class Ledger:
         return True
 
     def entries(self, kind: EntryKind | None = None) -> tuple[Entry, ...]:
-        """Return a snapshot of what is held, being cleaned or owed, in the order of registration."""
+        """Return a snapshot of what is held, being cleaned or owed, in order of registration."""
         with self._lock:
             found = [e for e in self._entries.values() if kind is None or e.kind is kind]
         return tuple(sorted(found, key=lambda entry: entry.number))

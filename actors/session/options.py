@@ -22,7 +22,8 @@ class SessionOptions:
     enable_session_metrics: bool = True
     """Whether creations and registrations are counted and timed."""
     enable_resource_tracking: bool = True
-    """Whether registrations are kept; without, operations go on and nothing is cleaned by them."""
+    """Whether registrations are kept; without, only what Klemheist itself must end is held: the
+    threads it started, and teardowns (SES-087)."""
     resource_cleanup_timeout: float = 30.0
     """For all cleanups of one session together; what does not end in time is reported."""
     call_timeout: float = 30.0
@@ -39,4 +40,6 @@ class SessionOptions:
             "thread_grace",
         ):
             if not getattr(self, name) > 0:
-                raise ArgumentError(f"SessionOptions.{name}={getattr(self, name)!r}: give more than 0")
+                raise ArgumentError(
+                    f"SessionOptions.{name}={getattr(self, name)!r}: give more than 0"
+                )

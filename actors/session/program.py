@@ -15,7 +15,8 @@ from typing import Any, ClassVar, TypeVar, overload
 from klemheist.actors.sources import Source, body_source, split_statements, task_source
 from klemheist.transports.repl.values import ArgumentError, encode
 
-from .remote import Piece, Place, Setup
+from .answers import Place
+from .remote import Piece, Setup
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,9 +78,7 @@ def task(
 def thread(function: F, /) -> F: ...
 @overload
 def thread(*, restart: bool = False, autostart: bool = False) -> Callable[[F], F]: ...
-def thread(
-    function: F | None = None, /, *, restart: bool = False, autostart: bool = False
-) -> Any:
+def thread(function: F | None = None, /, *, restart: bool = False, autostart: bool = False) -> Any:
     """Mark a function of a `Program` as a thread: a generator that yields the seconds to wait.
 
     Args:

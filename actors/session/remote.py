@@ -1,7 +1,7 @@
 """A session's side on the device: its namespace, what is deployed there, and how it is called.
 
-Procedures only (pure generators); the Device runs each as one call. Whatever the interpreter lost by
-booting anew is put back by `ready`, as the first thing of the next procedure.
+Procedures only (pure generators); the Device runs each as one call. Whatever the interpreter lost
+by booting anew is put back by `ready`, as the first thing of the next procedure.
 """
 
 from __future__ import annotations
@@ -67,6 +67,8 @@ class Namespace:
         self.number = numbers.namespace()
         self.boot = ""
         """The boot in which all this is true; another one voids it."""
+        self.opened = ""
+        """The boot in which it may exist, ready or not."""
         self.entries: dict[str, tuple[str, int]] = {}
         """Name -> the hash of what is deployed under it, and its entry."""
         self.setups: list[Setup] = []
@@ -84,6 +86,7 @@ class Namespace:
             return
         self._void()
         self.on_void()
+        self.opened = board.boot
         yield from numbered(board, Entry.OPEN, self.number)
         for setup in tuple(self.setups):
             yield from self._set_up(board, setup)
@@ -124,10 +127,10 @@ class Namespace:
         answer = yield from applied(board, Entry.EXEC, self.number, source)
         yield from value_of(board, answer, self.tracer, place)
 
-    # -- deploying and calling ----------------------------------------------------------------------
+    # -- deploying and calling ---------------------------------------------------------------------
 
     def deploy(self, board: Board, source: Source) -> Procedure[bool]:
-        """See that a function is there; True where it had to be sent (SES-057, SES-059, SES-060)."""
+        """See that a function is there; True where it had to be sent (SES-057 to 060)."""
         yield from self.ready(board)
         known = self.entries.get(source.name)
         if known is not None and known[0] == source.hash:
@@ -139,8 +142,9 @@ class Namespace:
         except DeviceMemoryError:  # once more: that error came after a collection (DESIGN 7)
             yield from self._execute(board, source.text, place)
         entry = self._numbers.entry() if known is None else known[1]
-        frame, error = yield from numbered(board, Entry.BIND, entry, self.number, source.name)
-        yield from value_of(board, (frame, error), self.tracer)
+        self.entries[source.name] = ("", entry)  # held by now, whatever comes
+        answer = yield from numbered(board, Entry.BIND, entry, self.number, source.name)
+        yield from value_of(board, answer, self.tracer)
         self.entries[source.name] = (source.hash, entry)
         self.on_deployed(source)
         return True
@@ -179,9 +183,9 @@ class Namespace:
 
     def close(self, board: Board) -> Procedure[int]:
         """Drop the namespace and its functions, and collect; return the free memory."""
-        if self.boot != board.boot:
+        if self.opened != board.boot:
             return -1
-        entries = tuple(entry for _, entry in self.entries.values())
+        entries = tuple(entry for bound, entry in self.entries.values() if bound)
         frame: Frame
         frame, _ = yield from numbered(board, Entry.CLOSE, self.number, entries)
         self._void()

@@ -14,8 +14,7 @@ from klemheist.actors.done import Done
 class CancelToken:
     """Says to whoever does something long that it is not wanted any more.
 
-    Pass one as `cancel=`; call `cancel()` from any thread. It is level-triggered: once cancelled, it
-    stays so.
+    Pass one as `cancel=`; call `cancel()` from any thread. Once cancelled, it stays so.
     """
 
     __slots__ = ("_done",)

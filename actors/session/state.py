@@ -5,13 +5,15 @@ from __future__ import annotations
 import secrets
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from loguru import logger
+
+from klemheist.actors.device.port import Capabilities
 from klemheist.actors.done import Done
 from klemheist.actors.errors import SessionClosed, SessionFaulted
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.streams import Stream
-from loguru import logger
 
 from .ledger import EntryKind, Journal, Ledger
 from .remote import Namespace, Numbers
@@ -29,6 +31,17 @@ if TYPE_CHECKING:
     from .options import SessionOptions
     from .program import Program
     from .spawn import Spawn
+
+MINIMAL: Final = Capabilities(
+    platform="unknown",
+    firmware="",
+    raw_paste=False,
+    threads=False,
+    single_floats=False,
+    free_memory=-1,
+    longest_source=700,
+)
+"""What every device can do, for a session that is created without asking (SES-099)."""
 
 
 class SessionState:
@@ -48,7 +61,7 @@ class SessionState:
         self.options = options
         self.namespace = Namespace(numbers)
         self.ledger = Ledger(self.session_id, journal)
-        self.log = logger.bind(session=self.session_id, device=port.url)
+        self.report = logger.bind(session=self.session_id, device=port.url)
         self.status = SessionStatus.CREATING
         self.fault = ""
         """Why it has faulted; empty while it has not."""
@@ -57,6 +70,8 @@ class SessionState:
         """No other session lives on the device."""
         self.standing = False
         """It belongs to a standing program: it is never idle."""
+        self.minimal: Capabilities | None = None
+        """What stands for capabilities that the device does not tell (SES-099)."""
         self.force = False
         """Its end may soft-reset the device, whoever else lives there (DESIGN 4, Threads)."""
         self.epoch = 0
@@ -98,6 +113,11 @@ class SessionState:
         """Whether calls are taken (SES-022)."""
         return self.status in LIVE
 
+    @property
+    def capabilities(self) -> Capabilities | None:
+        """What the device can do; None before it was detected."""
+        return self.port.capabilities or self.minimal
+
     def attach(self) -> None:
         """Begin a new attachment: the old one's `done` is closed."""
         with self._lock:
@@ -136,7 +156,7 @@ class SessionState:
             "held": tuple(f"{e.kind} {e.key}" for e in self.ledger.entries()),
         }
 
-    # -- what it knows and holds --------------------------------------------------------------------
+    # -- what it knows and holds -------------------------------------------------------------------
 
     def remember(self, source: Source) -> None:
         """Know a task by name, for `Call` messages."""
@@ -158,9 +178,9 @@ class SessionState:
         if isinstance(held, Resource):
             self.on_registered(held.resource_type)
             cost = held.estimated_cost
-            self.log.debug("{} {} registered, cost {}", held.resource_type, key, cost)
+            self.report.debug("{} {} registered, cost {}", held.resource_type, key, cost)
         elif kind is EntryKind.THREAD:
-            self.log.debug("thread {} registered: {}", key, getattr(held, "name", ""))
+            self.report.debug("thread {} registered: {}", key, getattr(held, "name", ""))
 
     # -- output -----------------------------------------------------------------------------------
 

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from loguru import logger
-
 from klemheist.actors.device.port import DeviceEvent
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
-from klemheist.actors.runtime.timers import TIMERS
+from klemheist.actors.runtime.timers import TIMERS, Timer
 from klemheist.actors.sources import Source
-from klemheist.transports.errors import LinkError
+from klemheist.transports.errors import DeviceReset, LinkError
 
 from . import threads_remote
 from .cleaners import Cleaner
 from .ledger import Act, Entry, EntryKind
+from .status import SessionStatus
 
 if TYPE_CHECKING:
     from .core import SessionCore
 
 STOP_EVERY: Final = 0.05
 """Seconds between two questions whether a real thread has ended."""
+RESET_WITHIN: Final = 5.0
+"""Seconds for a device to boot anew because a thread does not stop."""
 MOST_RESTARTS: Final = 3
 RESTART_PERIOD: Final = 5.0
 """A thread that dies more often than so is not started again (the tree's own default intensity)."""
@@ -46,6 +46,8 @@ class ThreadRecord:
     real: bool = False
     deaths: list[float] = field(default_factory=list)
     stepping: bool = False
+    timer: Timer | None = None
+    """Of the next step."""
 
 
 class ThreadCleaner(Cleaner):
@@ -57,22 +59,26 @@ class ThreadCleaner(Cleaner):
         """Listen to the device, and go on with the threads that the ledger holds."""
         self._unlisten = self.core.port.listen(self._heard)
         for entry in self.core.ledger.entries(self.kind):
+            entry.held.stepping = False  # who waited for that step is gone
             self.watch(entry)
 
-    def on_exit(self, reason: object) -> None:
+    def on_exit(self, reason: object) -> None:  # noqa: ARG002 -- a hook
         """Listen no more."""
         self._unlisten()
 
     def watch(self, entry: Entry) -> None:
         """Begin to run the steps of a thread that was started."""
         record: ThreadRecord = entry.held
-        if record.source is not None and not record.real:
+        if record.source is not None and record.boot and not record.real:
             self._later(0.0, entry)
 
-    # -- steps of cooperative threads ----------------------------------------------------------------
+    # -- steps of cooperative threads --------------------------------------------------------------
 
     def _later(self, delay: float, entry: Entry) -> None:
-        TIMERS.call_later(max(delay, 0.0), self.post, self._step, entry, entry.held.boot)
+        record: ThreadRecord = entry.held
+        if record.timer is not None:
+            record.timer.cancel()  # one chain of steps for each thread
+        record.timer = TIMERS.call_later(max(delay, 0.0), self.post, self._step, entry, record.boot)
 
     def _step(self, entry: Entry, boot: str) -> None:
         record: ThreadRecord = entry.held
@@ -101,7 +107,7 @@ class ThreadCleaner(Cleaner):
             else:
                 self._later(float(delay), entry)
 
-    # -- what happens to them ------------------------------------------------------------------------
+    # -- what happens to them ----------------------------------------------------------------------
 
     def _heard(self, event: DeviceEvent) -> None:
         if event.kind in ("up", "thread"):
@@ -111,8 +117,10 @@ class ThreadCleaner(Cleaner):
         """After a new boot, start again what is to be restarted; the rest is gone."""
         if event.same_boot:
             return
+        here = ("", self.core.port.board.boot)
         for entry in self.core.ledger.entries(self.kind):
-            if entry.state == "held" and entry.held.source is not None:
+            record: ThreadRecord = entry.held
+            if entry.state == "held" and record.source is not None and record.boot not in here:
                 self._gone(entry, "the device booted anew")
 
     def _ended(self, event: DeviceEvent) -> None:
@@ -128,7 +136,7 @@ class ThreadCleaner(Cleaner):
 
     def _died(self, entry: Entry, why: str) -> None:
         record: ThreadRecord = entry.held
-        logger.bind(session=self.core.session_id).warning("thread {} died: {}", record.name, why)
+        self.core.report.warning("thread {} died: {}", record.name, why)
         self.core.port.emit("thread died", f"{record.name}: {why}")
         self._gone(entry, why)
 
@@ -156,18 +164,18 @@ class ThreadCleaner(Cleaner):
         else:
             self.core.ledger.act(entry, Act.DONE)
 
-    # -- cleanup -----------------------------------------------------------------------------------------
+    # -- cleanup -----------------------------------------------------------------------------------
 
-    def undo(self, entry: Entry, deadline: float, *, repeated: bool) -> None:
+    def undo(self, entry: Entry, deadline: float) -> None:
         """Ask the thread to end, until it has or its grace is over."""
         record: ThreadRecord = entry.held
         if record.source is None:
             self.report(entry, None)
             return
         grace = SYSTEM_CLOCK.monotonic() + self.core.options.thread_grace
-        self._stop(entry, min(deadline, grace))
+        self._ask_to_end(entry, min(deadline, grace))
 
-    def _stop(self, entry: Entry, deadline: float) -> None:
+    def _ask_to_end(self, entry: Entry, deadline: float) -> None:
         record: ThreadRecord = entry.held
         stopped = self.core.cleanup_call(
             lambda board: threads_remote.stop(
@@ -175,9 +183,9 @@ class ThreadCleaner(Cleaner):
             ),
             deadline,
         )
-        stopped.add_done_callback(partial(self.post, self._stopped, entry, deadline))
+        stopped.add_done_callback(partial(self.post, self._asked, entry, deadline))
 
-    def _stopped(self, entry: Entry, deadline: float, stopped: Future[Any]) -> None:
+    def _asked(self, entry: Entry, deadline: float, stopped: Future[Any]) -> None:
         error = stopped.exception()
         if isinstance(error, LinkError):
             self._owe(entry)
@@ -185,12 +193,27 @@ class ThreadCleaner(Cleaner):
         elif error is not None or stopped.get():
             self.report(entry, error)
         elif SYSTEM_CLOCK.monotonic() + STOP_EVERY < deadline:
-            TIMERS.call_later(STOP_EVERY, self.post, self._stop, entry, deadline)
+            TIMERS.call_later(STOP_EVERY, self.post, self._ask_to_end, entry, deadline)
+        else:
+            self._does_not_end(entry)
+
+    def _does_not_end(self, entry: Entry) -> None:
+        """Reset the device where that harms nobody else, or was asked for (DESIGN 4, Threads)."""
+        core = self.core
+        if core.status is SessionStatus.ENDING and (core.force or core.is_alone()):
+            core.report.warning("thread {} did not stop: the device is reset", entry.held.name)
+            within = SYSTEM_CLOCK.monotonic() + RESET_WITHIN
+            reset = core.cleanup_call(threads_remote.reset, within, idempotent=False)
+            reset.add_done_callback(partial(self.post, self._was_reset, entry))
         else:
             self._owe(entry)
             name = entry.held.name
-            still = TimeoutError(f"thread {name} did not stop; end it by a reset of the device")
+            still = TimeoutError(f"thread {name} did not stop; close(force=True) resets the device")
             self.report(entry, still, owed=True)
+
+    def _was_reset(self, entry: Entry, reset: Future[Any]) -> None:
+        error = reset.exception()
+        self.report(entry, None if isinstance(error, DeviceReset) else error)
 
     def _owe(self, entry: Entry) -> None:
         record: ThreadRecord = entry.held
@@ -206,11 +229,9 @@ def launch(core: SessionCore, record: ThreadRecord, *, timeout: float | None = N
     assert source is not None
 
     def procedure(board: Any) -> Any:
+        record.boot, record.real = board.boot, threads_remote.is_real(board)
         yield from threads_remote.start(
             core.namespace, board, record.thread_id, source, record.args
         )
-        record.boot, record.real = board.boot, threads_remote.is_real(board)
 
     return core.submit(procedure, label=f"thread {record.name}", timeout=timeout)
-
-

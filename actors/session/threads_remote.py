@@ -13,7 +13,7 @@ from klemheist.actors.errors import CapabilityError
 from klemheist.actors.sources import Source
 from klemheist.transports.repl.agent import AGENT_NAMESPACE, Entry
 from klemheist.transports.repl.conversation import Board
-from klemheist.transports.repl.procedures import Procedure, applied, numbered
+from klemheist.transports.repl.procedures import Gone, Procedure, applied, numbered, soft_reset
 from klemheist.transports.repl.values import encode
 
 from .answers import value_of
@@ -79,9 +79,9 @@ def U(i):
     "N=None",
     _BIND,
 )
-"""AL: the threads that live. AW: those that may go on. AI: the thread id by the port's own. AD drives
-a generator. AB is a thread's whole life, which ends with an event in the output. U asks one to end
-and says whether it has. (The names keep clear of those in `transports.repl.values`.)"""
+"""AL: the threads that live. AW: those that may go on. AI: the thread id by the port's own. AD
+drives a generator. AB is a thread's whole life, which ends with an event in the output. U asks one
+to end and says whether it has. (The names keep clear of those in `transports.repl.values`.)"""
 
 
 def is_real(board: Board) -> bool:
@@ -121,9 +121,20 @@ def step(namespace: Namespace, board: Board, thread_id: str, boot: str) -> Proce
     return (yield from value_of(board, answer, namespace.tracer))
 
 
+def reset(board: Board) -> Procedure[None]:
+    """Make the interpreter boot anew: it is the end of all threads.
+
+    Raises:
+        Gone: always; the Device attaches to the new boot and tells everybody.
+    """
+    del board
+    yield from soft_reset()
+    raise Gone("a thread did not stop")
+
+
 def stop(namespace: Namespace, board: Board, thread_id: str, boot: str) -> Procedure[object]:
     """Ask a thread to end; return False while it has not."""
-    if board.boot != boot:
-        return True
+    if board.boot != boot or board.facts.get("thread helpers") != boot:
+        return True  # it went with its boot, or was never started
     answer = yield from numbered(board, Entry.STOP, thread_id)
     return (yield from value_of(board, answer, namespace.tracer)) is not False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from .ledger import Act, EntryKind, EntryState
 from .resources import BackgroundThreadInfo, DeployedMethodInfo, Resource, ResourceUsageStats
@@ -25,12 +25,16 @@ class TrackerView:
         """The session whose tracker this is."""
         return self._core.session_id
 
+    def _register(self, kind: EntryKind, key: str, held: object) -> None:
+        if self._core.options.enable_resource_tracking:
+            self._core.track(kind, key, held)
+
     # -- threads
 
     def register_background_thread(self, thread_id: str, method_name: str) -> None:
         """Record a thread that your own code started on the device (SES-030)."""
         record = ThreadRecord(thread_id, None, name=method_name)
-        self._core.track(EntryKind.THREAD, thread_id, record)
+        self._register(EntryKind.THREAD, thread_id, record)
 
     def unregister_background_thread(self, thread_id: str) -> bool:
         """Forget a thread; False where none of this id is held (SES-031)."""
@@ -59,7 +63,7 @@ class TrackerView:
             deployed_at=datetime.now(UTC),
             session_id=self.session_id,
         )
-        self._core.track(EntryKind.DEPLOYMENT, signature, info)
+        self._register(EntryKind.DEPLOYMENT, signature, info)
 
     def is_method_deployed(self, signature: str, code_hash: str) -> bool:
         """Whether this very code is deployed under this signature (SES-034)."""
@@ -74,7 +78,7 @@ class TrackerView:
 
     def register_resource(self, resource: Resource) -> None:
         """Hold a resource until the session ends (SES-036)."""
-        self._core.track(EntryKind.RESOURCE, resource.resource_id, resource)
+        self._register(EntryKind.RESOURCE, resource.resource_id, resource)
 
     def get_active_resources(self) -> tuple[Resource, ...]:
         """Return a snapshot of the resources that are not cleaned up yet (SES-037)."""
@@ -107,7 +111,7 @@ class ResourceTracker(TrackerView):
         """
         self._core.cleanup(timeout).get()
 
-    def __enter__(self) -> ResourceTracker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -125,7 +129,7 @@ class AsyncResourceTracker(TrackerView):
         """
         await self._core.cleanup(timeout)
 
-    async def __aenter__(self) -> AsyncResourceTracker:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

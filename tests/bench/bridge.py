@@ -4,6 +4,10 @@
 
 A process of its own, so that its copying takes nothing of the rivals' interpreter. It prints the
 terminal's path and copies bytes until its input ends. What it costs is measured and listed.
+
+One thing it translates: `sim:` refuses raw paste as MicroPython's source has it, with `R`, a zero
+and a prompt; both rivals take that prompt for the next answer and give up. Behind the bridge it
+refuses as old firmware does, with the banner, which they understand.
 """
 
 from __future__ import annotations
@@ -18,10 +22,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench.channel import RawBoard
+from tests.bench.channel import BANNER, RawBoard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+REFUSED = b"R\x00>"
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +55,8 @@ def main(url: str) -> None:
     tty.setraw(theirs)
     with RawBoard(url) as board:
         board.bare.enter().leave()
-        print(os.ttyname(theirs), flush=True)
+        sys.stdout.write(os.ttyname(theirs) + "\n")
+        sys.stdout.flush()
         _copy(ours, board)
 
 
@@ -62,7 +69,10 @@ def _copy(terminal: int, board: RawBoard) -> None:
         for fd, _ in poll.poll():
             if fd == 0 or not (data := os.read(fd, 65536)):
                 return
-            os.write(to_board if fd == terminal else terminal, data)
+            if fd == terminal:
+                os.write(to_board, data)
+            else:
+                os.write(terminal, data.replace(REFUSED, BANNER))
 
 
 if __name__ == "__main__":

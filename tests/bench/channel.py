@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Self
 from unittest import mock
 
-from klemheist.supervisors import manager_core
+from klemheist.supervisors import devices
 from klemheist.transports.fdlink import FdLink
 from klemheist.transports.registry import create_link
 
@@ -102,8 +102,8 @@ class RawBoard:
         """Let the next device that is opened have this link, whose board runs already."""
         self._ours = False  # the link closes what it was given
         with (
-            mock.patch.object(self.link, "_connect", lambda _: self.fds),
-            mock.patch.object(manager_core, "create_link", lambda _: self.link),
+            mock.patch.object(self.link, "_connect", return_value=self.fds),
+            mock.patch.object(devices, "create_link", return_value=self.link),
         ):
             yield self.link
 

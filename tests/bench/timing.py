@@ -61,7 +61,11 @@ def quiet_gc() -> Iterator[None]:
 
 
 def in_turn(
-    rounds: int, acts: Mapping[str, Callable[[], float]], *, warm_up: int = WARM_UP
+    rounds: int,
+    acts: Mapping[str, Callable[[], float]],
+    *,
+    warm_up: int = WARM_UP,
+    turning: bool = False,
 ) -> dict[str, Sample]:
     """Run all acts, one after the other, `rounds` times.
 
@@ -69,13 +73,17 @@ def in_turn(
         rounds: how often each is counted.
         acts: each measures itself and returns its seconds, so that what prepares it costs nothing.
         warm_up: rounds before the first that counts.
+        turning: reverse the order from round to round, where what came before matters.
     """
     for _ in range(warm_up):
         for act in acts.values():
             act()
     taken: dict[str, list[float]] = {name: [] for name in acts}
+    order = list(acts.items())
     with quiet_gc():
         for _ in range(rounds):
-            for name, act in acts.items():
+            for name, act in order:
                 taken[name].append(act())
+            if turning:
+                order.reverse()
     return {name: Sample(tuple(seconds)) for name, seconds in taken.items()}

@@ -7,23 +7,23 @@ import random
 
 QUESTION = 1
 ANSWER = 2
-BLOCK = [7] * 341
-"""Its literal has 1,023 bytes."""
+BLOCK = "abcdefgh" * 128
+"""1,024 bytes; a list of that size does not fit beside an agent in 9 KB."""
 
 
-def f(a):
+def f(a: int) -> int:
     return a + 1
 
 
-def block():
-    return [7] * 341
+def block() -> str:
+    return "abcdefgh" * 128
 
 
 SOURCES = tuple(inspect.getsource(each).encode() for each in (f, block))
 CALL, CALL_ANSWER = b"print(f(1))", b"2"
-FETCH, FETCH_ANSWER = b"print(block())", repr(BLOCK).encode()
+FETCH, FETCH_ANSWER = b"print(block())", BLOCK.encode()
 
 
 def contents(size: int) -> bytes:
     """Return the bytes of a file: random, so that nobody's encoding has luck; always the same."""
-    return random.Random(size).randbytes(size)  # noqa: S311 - no secret
+    return random.Random(size).randbytes(size)

@@ -7,7 +7,6 @@ gives one fixture, `peer`.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import threading
@@ -279,7 +278,7 @@ class LinkSuite:
             raise KeyboardInterrupt
 
         with Opened(peer) as opened:
-            with contextlib.suppress(KeyboardInterrupt):
+            with suppress(KeyboardInterrupt):
                 opened.link.drive(interrupted)
             opened.ready()
 

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final
 
+from .device_values import DECODER_SOURCE, ENCODER_SOURCE
 from .frames import COUNTS, PRIME, STRIDE, checksum
-from .values import DECODER_SOURCE, ENCODER_SOURCE
 
 NAME: Final = "_k"
 """The agent's name in `__main__`: the only name of ours there."""
@@ -49,30 +49,31 @@ AGENT_NAMESPACE: Final = 0
 """The agent's own namespace; sessions are numbered from 1."""
 
 _CORE: Final = (
-    # f: a frame's text. k: one numbered call, as frames.py describes it.
+    # f: a frame's text, k its kind's code. k: one numbered call, as frames.py describes it.
     f"""\
 def f(n,k,t):
  b=bytes(t,'utf8')
- return '\\x1e%d%s%d,%d,%s'%(n,k,len(b),int.from_bytes(b,'little')%{PRIME},t)
+ return '\\x1e%d%c%d,%d,%s'%(n,k,len(b),int.from_bytes(b,'little')%{PRIME}+k,t)
 """,
     f"""\
-def k(n=0,*a):
+def k(n,*a):
  s=q[0]
- if n<1:
-  print(f(0,'=',e((q[3],s,q[1],q[2]!=''))),end='')
+ if n<0:
+  print(f(n,61,e((q[3],s,q[1],q[2]!=''))),end='')
   return
  if n!=q[1]:
   if n!=(int.from_bytes(bytes(repr(a),'utf8'),'little')+s*{STRIDE})%{PRIME}*2+s%2+2:return
   q[0]=(s+1)%{COUNTS}
   q[1]=n
   q[2]=''
-  try:q[2]=f(n,'=',e(G[a[0]](*a[1:])))
-  except T as x:q[2]=f(n,'#',str(x))
+  try:q[2]=f(n,61,e(G[a[0]](*a[1:])))
+  except T as x:q[2]=f(n,35,str(x))
   except Exception as x:
-   q[2]=f(n,'!',e((str(type(x))[8:-2],str(x))))
+   q[2]=f(n,33,e((str(type(x))[8:-2],str(x))))
    print(q[2],end='')
    raise
- print(q[2]or'\\x1e%d?0,0,'%n,end='')
+ print(q[2]or f(n,63,''),end='')
+ if z and gc.mem_free()<3500:gc.collect()
 """,
     """\
 def E(s,x):return eval(x,S[s])
@@ -118,7 +119,7 @@ def statements(boot: str, count: int) -> list[str]:
     """
     setup = f"import gc,sys\nB=[]\nq=[{count},-1,'',{boot!r}]"
     threads = "try:\n import _thread as t\nexcept ImportError:t=None"
-    table = "S={0:globals()}\nG=[E,X,B.append,J,O,D,Q,M,0,0]"
+    table = "S={0:globals()}\nG=[E,X,B.append,J,O,D,Q,M,0,0]\nz=0<M()<64000"
     parts = [setup, threads, *split(DECODER_SOURCE), *split(ENCODER_SOURCE), *_CORE, table]
     return list(gather(parts))
 

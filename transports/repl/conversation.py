@@ -2,6 +2,10 @@
 
 Still pure: a step goes in and bytes to send come out; bytes come in and outcomes go out. Who drives
 a conversation (the Device actor, a test, a benchmark) does the I/O and keeps the deadlines.
+
+What the device prints while the prompt is fought for (`Do.ENTER`) is no output: it is dropped, but
+for a KeyboardInterrupt, which is reported. All other text arrives as `Outcome.output`, except what
+damage has made part of a frame (`frames.py`).
 """
 
 from __future__ import annotations
@@ -10,10 +14,12 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
-from .frames import COUNTS, MARK, Frame, FrameKind, FrameScanner
-from .machine import ENTER, INTERRUPT, Kind, ReplMachine
+from .frames import COUNTS, MARK, Frame, FrameKind, FrameScanner, status_question
+from .machine import INTERRUPT, Kind, ReplMachine
 from .table import State
 
+NO_FRAME: Final = -1
+"""The number of a step whose answer holds no frame; frames' are above 0, or far below it."""
 MOST_ERROR_TEXT: Final = 16 * 1024
 """Bytes of traceback that are kept; more than any real one, and bounded."""
 
@@ -22,6 +28,8 @@ ERROR_END: Final = b"\x04>"
 SILENT_KINDS: Final = (FrameKind.VALUE, FrameKind.NO_LITERAL)
 """The kinds of frames after which no traceback comes."""
 MOST_HELD: Final = 64 * 1024
+KEYBOARD_INTERRUPT: Final = b"KeyboardInterrupt"
+MOST_BEFORE: Final = 1024
 
 DEFAULT_CREDIT: Final = 60
 """Bytes in flight that every board takes (BASELINES, the fast path, fact 2)."""
@@ -44,8 +52,8 @@ class Step(NamedTuple):
 
     do: Do
     line: bytes = b""
-    number: int = -1
-    """The call number whose frame the answer holds; -1 where none is awaited."""
+    number: int = NO_FRAME
+    """The number of the frame that the answer holds."""
     within: float | None = None
     """Seconds until the step is given up; None where the call's own deadline counts."""
 
@@ -69,6 +77,8 @@ class Reply:
     """`soft reboot` or a friendly prompt was seen: perhaps the interpreter is a new one."""
     interrupted: bool = False
     """A KeyboardInterrupt was seen: attaching stopped a running program."""
+    before: bytes = b""
+    """The end of what came before the prompt that `Do.ENTER` asked for."""
 
 
 class Outcome(NamedTuple):
@@ -89,6 +99,8 @@ class Board:
     """The random id of this boot; empty until the agent is installed."""
     count: int = 0
     """How many calls the agent has taken, modulo `COUNTS`."""
+    asked: int = 0
+    """How many questions for the status were asked."""
     credit: int = DEFAULT_CREDIT
     """Bytes that may be in flight without flow control."""
     paste: bool = False
@@ -101,6 +113,11 @@ class Board:
     def taken(self) -> None:
         """Count one call that the agent took."""
         self.count = (self.count + 1) % COUNTS
+
+    def question(self) -> tuple[int, bytes]:
+        """Return the number and the line of a question for the status, never asked before."""
+        self.asked += 1
+        return status_question(self.asked)
 
 
 class Conversation:
@@ -133,10 +150,10 @@ class Conversation:
 
     @property
     def nearly_ended(self) -> bool:
-        """Whether the call is over, by its frame or its end marks, and only the prompt is missing."""
+        """Whether the call is over, by its frame or its marks, and only the prompt is missing."""
         return self._step is not None and (
             self._scanner.frame is not None
-            or bool(self._scanner.damaged)
+            or self._scanner.damaged
             or self.machine.state is State.ENDING
         )
 
@@ -147,29 +164,32 @@ class Conversation:
             return INTERRUPT
         self._step, self._reply, self._held = step, Reply(), b""
         self._scanner.expect(step.number)
+        return self._ask(step)
+
+    def _ask(self, step: Step) -> bytes:
+        machine = self.machine
         match step.do:
+            case Do.EXECUTE if self.board.paste and len(step.line) >= self.board.credit:
+                return machine.paste(step.line)
             case Do.EXECUTE:
-                if self.board.paste and len(step.line) >= self.board.credit:
-                    return self.machine.paste(step.line)
-                return self.machine.execute(step.line)
+                return machine.execute(step.line)
             case Do.ASK_PASTE:
-                return self.machine.ask_paste()
-            case Do.SOFT_RESET if self.at_prompt:
-                return self.machine.soft_reset()
-            case Do.SOFT_RESET:  # not at the prompt: perhaps it listens all the same
-                return ENTER + self._blind_reset()
+                return machine.ask_paste()
+            case Do.SOFT_RESET:
+                return machine.soft_reset() if self.at_prompt else self._blind_reset()
             case _:
-                return self.machine.enter()
+                return machine.enter()
 
     def _blind_reset(self) -> bytes:
-        self.machine.enter()
+        """Ask for a soft reset though the prompt is not known: perhaps the device listens."""
+        entered = self.machine.enter()
         self.machine.state = State.IDLE
-        return self.machine.soft_reset()
+        return entered + self.machine.soft_reset()
 
     def feed(self, data: bytes) -> list[Outcome]:
         """Take what arrived; return what came of it, in order."""
         step = self._step
-        if step is None or step.number < 0:
+        if step is None or step.number == NO_FRAME:
             return self._feed(data)
         if data[:2] == b"OK" and self.machine.accept():
             self._reply.accepted = True
@@ -224,28 +244,27 @@ class Conversation:
         reply, self._reply = self._reply, Reply()
         self._step = None
         self._held = b""
-        if self._scanner.frame is not None:
-            reply.frame = self._scanner.frame
+        self._scanner.flush()
+        reply.frame = self._scanner.frame
+        reply.interrupted = KEYBOARD_INTERRUPT in reply.before
         self.machine.forget()
         return reply
 
     def _text(self, piece: bytes, outcomes: list[Outcome]) -> None:
         step = self._step
-        if step is None:
-            outcomes.append(Outcome(output=piece))
-        elif step.number >= 0:
-            output = self._scanner.feed(piece)
-            if output:
-                outcomes.append(Outcome(output=output))
-        elif step.do is Do.EXECUTE and self._reply.accepted:
+        if step is not None and step.number != NO_FRAME:
+            piece = self._scanner.feed(piece)
+        elif step is not None and step.do is Do.ENTER:
+            self._reply.before = (self._reply.before + piece)[-MOST_BEFORE:]
+            return
+        elif step is not None and step.do is Do.EXECUTE and self._reply.accepted:
             self._reply.output += piece
-        elif b"KeyboardInterrupt" in piece:
-            self._reply.interrupted = True
-        elif step.do is not Do.ENTER:
+            return
+        if piece:
             outcomes.append(Outcome(output=piece))
 
     def _error_text(self, piece: bytes) -> None:
-        if self._step is not None and self._step.number >= 0:
+        if self._step is not None and self._step.number != NO_FRAME:
             piece = self._scanner.feed(piece)
         if len(self._reply.error) < MOST_ERROR_TEXT:
             self._reply.error += piece
@@ -255,7 +274,7 @@ class Conversation:
             outcomes.append(Outcome(sign=True))
         else:
             self._reply.rebooted = True
-            if self._step.number >= 0:  # under a call: the driver finds out whether it is so
+            if self._step.number != NO_FRAME:  # under a call: the driver finds out whether it is so
                 outcomes.append(Outcome(sign=True))
 
     def _end(self, outcomes: list[Outcome]) -> None:
@@ -264,7 +283,8 @@ class Conversation:
         if step is None:
             return
         reply.ended = True
-        if step.number >= 0:
+        reply.interrupted = KEYBOARD_INTERRUPT in reply.before
+        if step.number != NO_FRAME:
             held = self._scanner.flush()
             reply.frame = self._scanner.frame
             if reply.frame is not None and reply.frame.kind in "=#" and reply.error:

@@ -1,14 +1,17 @@
 """Numbered calls and result frames: how a call is told to the device and its answer known.
 
 A call is one line, `_k(NUMBER,INDEX,ARGUMENTS…)`. The number is a checksum over the arguments as
-the device has parsed them, keyed by how many calls it has taken, so that in one comparison the
-device knows that the line arrived undamaged, that it is new, or that it is the last one again, which
-it answers without running it (DESIGN 3.5, 3.6). The answer is one frame:
+the device has parsed them, keyed by how many calls it has taken. So in one comparison the device
+knows that the line arrived undamaged and is new, or that it is the last one again, which it answers
+without running it (DESIGN 3.5, 3.6). The answer is one frame:
 
-    byte 30, NUMBER, kind, length, ",", checksum, ",", text
+    byte 30, NUMBER, kind, length, ",", check, ",", text
 
-The number is the frame's sentinel, length and checksum tell that it is whole. Everything else that
-arrives is output of the user's code, whatever it looks like.
+The number is the frame's sentinel; length and check, which covers the kind too, tell that it is
+whole. Everything else that arrives is output of the user's code, whatever it looks like.
+
+The agent's state is asked for with a number below zero, a new one each time: an answer that comes
+late, after another question, is never taken for that one's.
 """
 
 from __future__ import annotations
@@ -17,13 +20,18 @@ import re
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-PRIME: Final = 65521
-"""The largest prime below 2**16: a checksum is the bytes, as one little-endian number, modulo it."""
+PRIME: Final = 8_000_009
+"""A checksum is the bytes, as one little-endian number, modulo this prime.
+
+Its 23 bits cost a call on the smallest board 3 % (28 bits 10 %), and no power of 256 is near a
+small number: any change of two bytes less than 32 places apart is noticed, of others all but one in
+eight million. Modulo 65521, where 256 * 256 is 15, one inserted byte once made a wrong value pass.
+"""
 STRIDE: Final = 8191
-"""Spreads the count over the checksum; 65535 * 8191 still is a small integer on 32-bit boards."""
+"""Spreads the count over the checksum."""
 COUNTS: Final = 65536
-STATUS: Final = 0
-"""The number of the question for the status, which is always answered."""
+QUESTIONS: Final = 9000
+"""Questions for the status are numbered -1000 to -9999: no number is the beginning of another."""
 MARK: Final = b"\x1e"
 LONGEST_HEADER: Final = 32
 
@@ -65,8 +73,17 @@ def call_number(arguments: bytes, count: int) -> int:
     return (checksum(arguments) + count * STRIDE) % PRIME * 2 + count % 2 + 2
 
 
+def frame_check(kind: FrameKind, body: bytes) -> int:
+    """Return a frame's check: one flipped bit of its kind changes it as well as one of its text."""
+    return checksum(body) + ord(kind)
+
+
 def call_line(index: int, plain: tuple[object, ...], count: int) -> tuple[int, bytes]:
     """Return a call's number and its line.
+
+    No end of the line is a command of its own, should damage cut it in two (a byte 3 or 4 amid
+    it): the last parenthesis stays open, or a quote does. For that `#` must not stand in strings,
+    since it would make a comment of them.
 
     Args:
         index: the device's function table entry.
@@ -75,8 +92,12 @@ def call_line(index: int, plain: tuple[object, ...], count: int) -> tuple[int, b
     """
     arguments = repr((int(index), *plain)).encode()  # int: an IntEnum prints its name
     number = call_number(arguments, count)
-    inner = arguments[1:-2] if not plain else arguments[1:-1]
-    return number, b"_k(%d,%s)" % (number, inner.replace(b", ", b",") if _tight(inner) else inner)
+    inner = arguments[1:-1] if plain else arguments[1:-2]
+    if b"'" in inner or b'"' in inner:
+        inner = inner.replace(b"#", b"\\x23")
+    else:  # no string: blanks are only separators
+        inner = inner.replace(b", ", b",")
+    return number, b"_k(%d,%s)" % (number, inner)
 
 
 def again_line(number: int) -> bytes:
@@ -84,35 +105,37 @@ def again_line(number: int) -> bytes:
     return b"_k(%d)" % number
 
 
-STATUS_LINE: Final = b"_k()"
-
-
-def _tight(inner: bytes) -> bool:
-    """Return whether blanks may go: they are only separators where no string stands."""
-    return b"'" not in inner and b'"' not in inner
+def status_question(asked: int) -> tuple[int, bytes]:
+    """Return the number and the line of the question for the status that follows `asked` others."""
+    number = -1000 - asked % QUESTIONS
+    return number, again_line(number)
 
 
 class FrameScanner:
     """Finds the frame of one expected call in text that arrives in pieces.
 
-    What is certainly not part of the frame is returned at once; a damaged frame is dropped and
-    remembered as `damaged`, because then the frame is asked for again.
+    What is certainly not part of the frame is returned at once. From the mark of a damaged frame on
+    everything is held back, and dropped in the end: the frame is asked for again then. What a
+    thread had printed into the midst of it is returned when the whole frame is known.
     """
 
-    __slots__ = ("_held", "_number", "_sentinel", "damaged", "frame")
+    __slots__ = ("_broken", "_held", "_number", "_sentinel", "damaged", "frame")
 
     def __init__(self) -> None:
-        self._held = b""
-        self.damaged = b""
+        self.damaged = False
+        """Whether what began as the frame cannot be it."""
         self.frame: Frame | None = None
+        self._held = b""
         self._number = -1
         self._sentinel = b""
+        self._broken = (-1, b"")  # the last damaged frame: its number, and all that was held
 
     def expect(self, number: int) -> None:
         """Begin to look for the frame of this call."""
         self._number = number
         self._sentinel = MARK + b"%d" % number
-        self._held = self.damaged = b""
+        self._held = b""
+        self.damaged = False
         self.frame = None
 
     def feed(self, text: bytes) -> bytes:
@@ -120,34 +143,54 @@ class FrameScanner:
         if self.frame is not None:
             return text
         held = self._held + text if self._held else text
-        at = held.find(self._sentinel)
-        if at < 0:
-            keep = _cut(held, self._sentinel)
-            self._held = held[len(held) - keep :] if keep else b""
-            return held[: len(held) - keep] if keep else held
-        frame, end = parse(held[at:], self._number)
-        if frame is not None:
-            self.frame, self._held = frame, b""
-            return held[:at] + held[at + end :]
-        self._held = held[at:]
-        if end < 0:  # cannot become a frame: look behind its mark
-            self.damaged, self._held = self._held, b""
-        return held[:at]
+        first = at = self._find(held, 0)
+        while at >= 0:
+            frame, size = parse(held[at:], self._number)
+            if frame is not None:
+                self.frame, self._held = frame, b""
+                return held[:first] + self._mended(held[at : at + size]) + held[at + size :]
+            self.damaged = size < 0
+            if not self.damaged:
+                break
+            at = self._find(held, at + 1)
+        keep = len(held) - first if first >= 0 else _cut(held, self._sentinel)
+        self._held = held[len(held) - keep :]
+        return held[: len(held) - keep]
 
     def whole(self, data: bytes) -> Frame | None:
         """Return the frame that `data` is, all of it, before any text was fed."""
-        if self._held or self.damaged or not data.startswith(self._sentinel):
+        if self._held or not data.startswith(self._sentinel):
             return None
         frame, size = parse(data, self._number)
         return frame if size == len(data) else None
 
     def flush(self) -> bytes:
-        """End the search: return held output; what began as a frame becomes `damaged`."""
+        """End the search: return held output; half a frame is a damaged one."""
         held, self._held = self._held, b""
-        if held.startswith(self._sentinel):
-            self.damaged = held
-            return b""
-        return held
+        if self._find(held, 0) != 0:
+            return held
+        self.damaged, self._broken = True, (self._number, held)
+        return b""
+
+    def _find(self, held: bytes, start: int) -> int:
+        """Return where the sentinel stands, not merely the beginning of a longer number's."""
+        at = held.find(self._sentinel, start)
+        while at >= 0 and held[at + len(self._sentinel) :][:1].isdigit():
+            at = held.find(self._sentinel, at + 1)
+        return at
+
+    def _mended(self, whole: bytes) -> bytes:
+        number, broken = self._broken
+        return inserted(broken, whole) if number == self._number else b""
+
+
+def inserted(broken: bytes, whole: bytes) -> bytes:
+    """Return what was put in one place into `whole` and made `broken` of it; else nothing."""
+    extra = len(broken) - len(whole)
+    if extra <= 0:
+        return b""
+    same = next((at for at, byte in enumerate(whole) if broken[at] != byte), len(whole))
+    return broken[same : same + extra] if broken[same + extra :] == whole[same:] else b""
 
 
 def parse(data: bytes, number: int) -> tuple[Frame | None, int]:
@@ -156,21 +199,20 @@ def parse(data: bytes, number: int) -> tuple[Frame | None, int]:
     Returns:
         The frame and its size; or None and 0 while more is needed, None and -1 when it is damaged.
     """
-    header, first, rest = data[:LONGEST_HEADER].partition(b",")
-    check, second, _ = rest.partition(b",")
-    if not second:
+    header, _, rest = data[:LONGEST_HEADER].partition(b",")
+    check, comma, _ = rest.partition(b",")
+    if not comma:
         return None, -1 if len(data) >= LONGEST_HEADER else 0
     start = len(header) + len(check) + 2
     prefix = len(MARK) + len(b"%d" % number)
-    try:
-        kind = _KINDS[header[prefix : prefix + 1]]
-        size, expected = int(header[prefix + 1 :]), int(check)
-    except (KeyError, ValueError):
+    kind, length = _KINDS.get(header[prefix : prefix + 1]), header[prefix + 1 :]
+    if kind is None or not length.isdigit() or not check.isdigit():  # int() takes blanks and signs
         return None, -1
+    size = int(length)
     body = data[start : start + size]
     if len(body) < size:
         return None, 0
-    if checksum(body) != expected:
+    if frame_check(kind, body) != int(check):
         return None, -1
     return Frame(number, kind, body.decode("utf-8", "surrogateescape")), start + size
 

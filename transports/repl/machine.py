@@ -143,7 +143,7 @@ class ReplMachine:
         if self._partial:
             data, self._partial = self._partial + data, b""
         while data:
-            if self.state is State.PASTING and b"\x01" in data[: _before_end(data)]:
+            if self.state in _CREDITED and b"\x01" in data[: _before_end(data)]:
                 data = self._take_credit(data, events)
             elif self.state is State.WINDOW:
                 data = self._take_window(data, events)
@@ -215,8 +215,9 @@ class ReplMachine:
     def _take_credit(self, data: bytes, events: list[Event]) -> bytes:
         at = data.index(b"\x01")
         self._text(data[:at], events)
-        self._credit += self._window
-        self._send(events)
+        if self.state is State.PASTING:  # else it comes late, for what was sent before
+            self._credit += self._window
+            self._send(events)
         return data[at + 1 :]
 
     def _send(self, events: list[Event]) -> None:
@@ -230,6 +231,7 @@ class ReplMachine:
             events.append(Event(Kind.WRITE, piece))
 
 
+_CREDITED: Final = frozenset({State.PASTING, State.PASTED})
 _ACCEPTED: Final = Event(Kind.ACCEPTED)
 _AT_PROMPT: Final = {
     State.GREETED: Event(Kind.READY),

@@ -12,13 +12,14 @@ A procedure knows no clock, thread or socket: whoever drives it begins each `Ste
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from . import agent
 from .agent import AGENT_NAMESPACE, Entry
 from .conversation import DEFAULT_CREDIT, Board, Do, Reply, Step
-from .frames import STATUS, STATUS_LINE, Frame, FrameKind, again_line, call_line
+from .frames import Frame, FrameKind, again_line, call_line
 from .values import decode
 
 R = TypeVar("R")
@@ -32,9 +33,13 @@ SLOWEST_BYTES: Final = 2_000.0
 """Bytes a second that the slowest link carries: 19,200 baud."""
 ENTER_WITHIN: Final = (0.3, 0.6, 1.2, 2.4)
 """Seconds for the raw prompt, attempt by attempt."""
+RESET_WITHIN: Final = 3.0
+"""Seconds for a soft reset with its `boot.py`."""
+RESET_ATTEMPTS: Final = 3
 UNLIMITED: Final = 1 << 20
 """The credit of a board that reads whatever comes: the embedded one."""
-PROBE: Final = b"import sys;print(sys.platform,sys.version,sys.implementation)"
+PROBE: Final = (b"import sys as _k", b"print(_k.platform,_k.version,_k.implementation)")
+"""What a board is asked before anything else; `_k` is the agent's own name, so nothing is left."""
 
 
 class Gone(Exception):  # noqa: N818 -- a signal between procedures, never a user's error
@@ -45,13 +50,17 @@ class Silent(Exception):  # noqa: N818 -- as above
     """The device does not come to its prompt, or nothing gets through undamaged."""
 
 
-class Status(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Status:
     """What the agent says of itself."""
 
     boot: str
     count: int
+    """How many calls it has taken, modulo `COUNTS`."""
     last: int
+    """The number of the last of them."""
     finished: bool
+    """Whether there is a frame of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,24 +117,31 @@ def status(board: Board) -> Procedure[Status]:
         Gone: there is none, or one of another boot.
         Silent: nothing gets through.
     """
-    for _ in range(ATTEMPTS):
-        reply = yield from exchange(STATUS_LINE, STATUS)
+    strangers = 0
+    for _ in range(ATTEMPTS if board.boot else 0):
+        number, line = board.question()
+        reply = yield from exchange(line, number)
         if reply.frame is not None:
-            found = _status(reply.frame)
+            found = Status(*decode(reply.frame.text))  # type: ignore[misc]  # the agent's own tuple
             if found.boot != board.boot:
                 raise Gone("the agent is another boot's")
             return found
-        if _names_agent(reply.error):
-            raise Gone("the agent is gone")
-    raise Silent(f"{ATTEMPTS} questions for the status stayed without an answer")
+        strangers = strangers + 1 if _is_no_agent(reply.error) else 0
+        if strangers == 2:  # once may be a damaged question
+            break
+        if reply.ended:  # perhaps what came was the answer to an earlier line
+            yield from enter()
+    else:
+        if board.boot:
+            raise Silent(f"{ATTEMPTS} questions for the status stayed without an answer")
+    raise Gone("the agent is gone")
 
 
-def _status(frame: Frame) -> Status:
-    return Status(*decode(frame.text))  # type: ignore[misc]  # the agent's own tuple
-
-
-def _names_agent(error: bytes) -> bool:
-    return b"NameError" in error and agent.NAME.encode() in error
+def _is_no_agent(error: bytes) -> bool:
+    """Return whether a traceback says that there is no agent, or half of one."""
+    last = error.rstrip().rpartition(b"\n")[2]
+    named = b"'" not in last or b"'%s'" % agent.NAME.encode() in last  # terse ports name nothing
+    return last.startswith(b"TypeError") or (last.startswith(b"NameError") and named)
 
 
 # -- one call ------------------------------------------------------------------------------------
@@ -232,20 +248,15 @@ def attach(
             pass
         else:
             return Attached(same_boot=True, interrupted=reply.interrupted)
+    board.boot = ""
     yield from _probe(board, firmware)
     yield from install(board, boot, count)
     return Attached(same_boot=False, interrupted=reply.interrupted)
 
 
 def _probe(board: Board, cache: dict[str, Firmware]) -> Procedure[None]:
-    """Learn the capabilities: one raw exec, then at most one question for raw paste."""
-    for _ in range(ATTEMPTS):
-        reply = yield from exchange(PROBE)
-        text = reply.output.decode("utf-8", "replace").strip()
-        if reply.ended and not reply.error and text.endswith(")"):
-            break
-    else:
-        raise Silent("the device does not say what it is")
+    """Learn the capabilities: raw execs, then at most one question for raw paste."""
+    text = yield from _identity()
     known = cache.get(text)
     if known is None:
         platform = text.partition(" ")[0]
@@ -257,6 +268,22 @@ def _probe(board: Board, cache: dict[str, Firmware]) -> Procedure[None]:
     board.facts["firmware"] = known
 
 
+def _identity() -> Procedure[str]:
+    """Ask until two answers in a row agree: one that was damaged could hide what must not be asked.
+
+    Nothing but its name tells that `webassembly` wedges when it is asked for raw paste.
+    """
+    before = b""
+    for _ in range(2 * ATTEMPTS):
+        yield from exchange(PROBE[0])
+        reply = yield from exchange(PROBE[1])
+        text = reply.output.strip()
+        if reply.ended and text.endswith(b")") and text == before:
+            return text.decode("utf-8", "replace")
+        before = text
+    raise Silent("the device does not say what it is")
+
+
 def _ask_paste() -> Procedure[bool]:
     reply = yield Step(Do.ASK_PASTE, within=ACCEPT_WITHIN)
     if not reply.ended:
@@ -266,18 +293,24 @@ def _ask_paste() -> Procedure[bool]:
 
 def install(board: Board, boot: str, count: int) -> Procedure[None]:
     """Send the agent, statement by statement, each proved before it is executed."""
-    yield from exchange(b"_a={}")
+    board.boot = ""
+    yield from _must(b"_a={};print(len(_a))", b"0")
     room = agent.LONGEST_STATEMENT * 2 if board.paste else min(board.credit, 4096) - 1
-    for statement in agent.statements(boot, count):
+    for index, statement in enumerate(agent.statements(boot, count), 100):
         yield from _prove(statement, room)
-        yield from _must(b"exec(_k,_a)")
-    yield from _must(b"_k=_a['k'];del _a")
+        yield from _must(b"print(exec(_k,_a)or %d)" % index, b"%d" % index)
+    yield from _must(b"_k=_a['k'];print(_k==_a['k'])", b"True")
+    yield from _must(b"_a=0;del _a;print('_a'in globals())", b"False")
     board.boot, board.count = boot, count
+    yield from _learn_facts(board)
+
+
+def _learn_facts(board: Board) -> Procedure[None]:
     frame, error = yield from numbered(board, Entry.EVAL, AGENT_NAMESPACE, agent.FACTS)
     if frame.kind is not FrameKind.VALUE:
         raise Silent(f"the agent does not work here: {frame.text} {error!r}")
-    single, threads, free = decode(frame.text)  # type: ignore[misc]  # the tuple of FACTS
-    board.single = single
+    facts: tuple[bool, bool, int] = decode(frame.text)  # type: ignore[assignment]  # see FACTS
+    board.single, threads, free = facts
     board.longest = free // 8 if 0 < free < 64_000 else 16_384
     board.facts.update(threads=threads, free=free)
 
@@ -292,24 +325,37 @@ def _prove(statement: str, room: int) -> Procedure[None]:
     raise Silent("the agent does not arrive undamaged")
 
 
-def _must(line: bytes) -> Procedure[None]:
-    """Run a line of ours that may be run twice, until it has run without a complaint."""
+def _must(line: bytes, says: bytes, attempts: int = ATTEMPTS) -> Procedure[None]:
+    """Run a line of ours that may be run twice, until it has run and said so.
+
+    Without its beginning it must not say it: damage may cut a line in two.
+    """
     error = b""
-    for _ in range(ATTEMPTS):
+    for _ in range(attempts):
         reply = yield from exchange(line)
-        if reply.ended and reply.accepted and not reply.error:
+        if reply.ended and says in reply.output.split():
             return
         error = reply.error
     raise Silent(f"the device refuses {line!r}: {error!r}")
 
 
 def remove() -> Procedure[None]:
-    """Take the agent off the device; nothing of ours is left in `__main__`."""
-    yield from exchange(b"del _k\nimport gc;gc.collect();del gc")
+    """Take the agent off the device, if it listens; nothing of ours is left in `__main__`."""
+    with suppress(Silent):
+        yield from _must(b"_k=0;del _k;print('_k'in globals())", b"False", attempts=2)
+        yield from exchange(b"__import__('gc').collect()")
 
 
 def soft_reset() -> Procedure[None]:
-    """Make the interpreter boot anew and come back to the raw prompt."""
-    reply = yield Step(Do.SOFT_RESET, within=3.0)
-    if not reply.ended:
-        yield from enter()
+    """Make the interpreter boot anew and come back to the raw prompt.
+
+    Raises:
+        Silent: it did not say that it boots.
+    """
+    for _ in range(RESET_ATTEMPTS):
+        reply = yield Step(Do.SOFT_RESET, within=RESET_WITHIN)
+        if not reply.ended:
+            yield from enter()
+        if reply.rebooted:
+            return
+    raise Silent("the soft reset did not happen")

@@ -5,6 +5,9 @@ Everything that decides where the protocol stands lives here. A token is what th
 in the table cannot happen: asked for by us it raises `IllegalMove`; the device's tokens are only
 looked for where the table knows them, all other bytes are text.
 
+`python -m klemheist.transports.repl.table` prints it as docs/topics/repl-states.md, which a test
+keeps true.
+
 Source: MicroPython's shared/runtime/pyexec.c and its document reference/repl.rst.
 """
 
@@ -118,3 +121,41 @@ def move(state: State, token: Token) -> State:
         return MOVES[state, token]
     except KeyError:
         raise IllegalMove(f"{token.name} is not allowed while {state.name}") from None
+
+
+def diagram() -> str:
+    """Return the table as a Mermaid state diagram, our own acts marked with `!`.
+
+    The moves that every state has (`ENTER`, `FORGET`) stand beside it, in `page`.
+    """
+    lines = ["stateDiagram-v2", "    [*] --> LOST"]
+    for (state, token), after in MOVES.items():
+        if token not in _EVERYWHERE:
+            act = "!" if token in OURS else ""
+            lines.append(f"    {state.name} --> {after.name}: {act}{token.name}")
+    return "\n".join(lines)
+
+
+def page() -> str:
+    """Return docs/topics/repl-states.md."""
+    return _PAGE.format(diagram=diagram())
+
+
+_EVERYWHERE: Final = frozenset({Token.ENTER, Token.FORGET})
+_PAGE: Final = """\
+# The raw REPL's states
+
+Generated from the table in `transports/repl/table.py`; edit that, then run
+`python -m klemheist.transports.repl.table > docs/topics/repl-states.md`.
+
+An arrow with `!` is an act of ours, every other a mark found in the device's bytes. From every
+state `!ENTER` (Ctrl-C and Ctrl-A) leads to `ENTERING`, and `!FORGET` (a new link, or the order is
+broken) to `LOST`; any other pair raises `IllegalMove`.
+
+```mermaid
+{diagram}
+```
+"""
+
+if __name__ == "__main__":
+    print(page(), end="")  # noqa: T201 -- its output is the page

@@ -1,0 +1,1 @@
+"""The command line: one small function a verb, on public API only."""

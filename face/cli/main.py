@@ -1,0 +1,109 @@
+"""`klemheist …`: from arguments to an exit code.
+
+Exit codes are mpremote's: 0, 1 for an error of the device or of the way to it, 2 for wrong usage,
+and 130 after Ctrl-C. An error is one line; a device's traceback is shown as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from klemheist import DeviceError, KlemheistError, config
+
+from .parser import UsageError, parse
+from .stay import Stay
+
+OK: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 128 + signal.SIGINT
+PIPE_CLOSED: Final = 128 + signal.SIGPIPE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code.
+
+    Args:
+        argv: the arguments; those of the process where they are not given.
+    """
+    try:
+        commands = parse(sys.argv[1:] if argv is None else argv)
+    except UsageError as error:
+        return error.code
+    debug = any(each.debug for each in commands)
+    try:
+        with _terminable():
+            return _run(commands)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_output()
+        return PIPE_CLOSED
+    except (KlemheistError, OSError, ImportError) as error:
+        if debug:
+            raise
+        return _tell(error)
+
+
+def _run(commands: list[Namespace]) -> int:
+    try:
+        found = config.load(Path.cwd())
+    except KlemheistError as error:
+        _say(str(error))
+        return USAGE
+    with Stay(found) as stay:
+        for command in commands:
+            code: int = command.verb(stay.at(command.device), command)
+            if code:
+                return code
+    return OK
+
+
+def _tell(error: BaseException) -> int:
+    if isinstance(error, UsageError):
+        _say(str(error))
+        return error.code
+    if isinstance(error, DeviceError) and error.traceback:
+        print(error.traceback, file=sys.stderr)
+        return FAILED
+    _say(str(error))
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            _say(f"  {each}")
+    return FAILED
+
+
+def _say(text: str) -> None:
+    print(f"klemheist: {text}", file=sys.stderr)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end sessions as Ctrl-C does: a device is to be left clean."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    del frame
+    raise SystemExit(128 + number)
+
+
+def _forget_output() -> None:
+    """Keep the interpreter from complaining, at its exit, about a reader that went away."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

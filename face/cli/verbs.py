@@ -1,0 +1,80 @@
+"""`run`, `exec`, `eval`, `devices` and `info`."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from serial.tools import list_ports
+
+from klemheist import CodeSyntaxError, DeviceError
+
+from .stay import FOREVER, Stay
+
+
+def run(stay: Stay, args: Namespace) -> int:
+    """Run a file of the host; its name stands in the traceback."""
+    code = sys.stdin.read() if args.file == "-" else Path(args.file).read_text(encoding="utf-8")
+    try:
+        stay.execute(code, timeout=args.timeout)
+    except DeviceError as error:
+        error.traceback = error.traceback.replace('File "<code>"', f'File "{args.file}"')
+        raise
+    return 0
+
+
+def execute(stay: Stay, args: Namespace) -> int:
+    """Run statements, printing what they print."""
+    stay.execute(args.code, timeout=args.timeout)
+    return 0
+
+
+def evaluate(stay: Stay, args: Namespace) -> int:
+    """Print the value of an expression as Python writes it."""
+    try:
+        compile(args.expression.strip(), "<expression>", "eval")
+    except SyntaxError as error:
+        raise CodeSyntaxError(f"{args.expression!r} is no expression; use exec") from error
+    value = stay.session.execute(args.expression, timeout=args.timeout or FOREVER)
+    print(repr(value))
+    return 0
+
+
+def devices(stay: Stay, args: Namespace) -> int:
+    """List the names of klemheist.toml, the serial ports and the boards without hardware."""
+    del args
+    rows = [(name, url) for name, url in stay.config.devices.items()]
+    rows += [(each.device, each.description) for each in sorted(list_ports.comports())]
+    rows += [
+        ("sim:", "the embedded board; sim:NAME keeps its files"),
+        ("microbit:", "an emulated micro:bit"),
+    ]
+    width = max(len(name) for name, _ in rows) + 2
+    for name, text in rows:
+        print(f"{name:{width}}{text}")
+    return 0
+
+
+def info(stay: Stay, args: Namespace) -> int:
+    """Show what a device says of itself."""
+    del args
+    session, found = stay.session, stay.capabilities
+    rows = {
+        "device": stay.url,
+        "platform": found.platform,
+        "firmware": found.firmware,
+        "free memory": f"{found.free_memory} bytes",
+        "longest statement": f"{found.longest_source} bytes",
+        "raw paste": _yes(found.raw_paste),
+        "threads": "real" if found.threads else "cooperative",
+        "floats": "32 bits" if found.single_floats else "64 bits",
+        "session": session.session_id,
+    }
+    for name, text in rows.items():
+        print(f"{name + ':':19}{text}")
+    return 0
+
+
+def _yes(flag: object) -> str:
+    return "yes" if flag else "no"

@@ -1,0 +1,208 @@
+"""`AsyncSessionManager`: the one object an asyncio service makes.
+
+async with klemheist.AsyncSessionManager() as manager:
+async with manager.session("sim:") as s:
+assert await s("6 * 7") == 42
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from klemheist.actors.operation import shielded
+from klemheist.actors.session.async_handles import AsyncSession
+
+from .child import Restart
+from .deployment import AsyncStandingProgram
+from .manager_view import ManagerView, cancellable, ended_by
+from .outcome import awaited, quietly_ended, with_result_async
+from .retry import with_retry_async
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from klemheist.actors.device.port import Port
+    from klemheist.actors.runtime import Future
+    from klemheist.actors.session.core import SessionCore
+    from klemheist.actors.session.program import Program
+    from klemheist.actors.session.resources import CancelToken
+
+T = TypeVar("T")
+
+
+class AsyncSessionManager(ManagerView):
+    """Creates, tracks and ends sessions, for asyncio. A context manager; leaving it ends all.
+
+    Args:
+        options: the clocks and limits of all sessions.
+        journal: where ledgers are written down; memory only where it is not given.
+    """
+
+    async def create_session(
+        self,
+        device: str,
+        *,
+        fallback: bool = False,
+        timeout: float | None = None,
+        cancel: CancelToken | None = None,
+    ) -> AsyncSession:
+        """Create a session; end it with `close()`, or with the manager (SES-005).
+
+        Args:
+            device: its URL.
+            fallback: where the device does not say what it can, assume the least (SES-099).
+            timeout: seconds for all of it; what was half done is undone.
+            cancel: gives up when it is cancelled; what was half done is undone (SES-006).
+        """
+        creating = cancellable(self._core.create(device, fallback=fallback), cancel)
+        return self._session(await awaited(creating, timeout))
+
+    async def get_or_create_session(self, device: str) -> AsyncSession:
+        """Return the newest live session on a device, or a new one (SES-007)."""
+        core = self._core.session_on(device)
+        return self._session(core or await self._core.create(device))
+
+    def session(
+        self,
+        device: str,
+        *,
+        program: Program | None = None,
+        exclusive: bool = False,
+        restart: Restart = Restart.PERMANENT,
+        fresh: bool = False,
+        resume_app: bool = False,
+    ) -> AsyncSessionContext:
+        """Return a context manager whose session lives as long as the `with`; always a new one.
+
+        Args:
+            device: its URL.
+            program: what to set up; `session.program` is its bound copy.
+            exclusive: no other session lives on the device meanwhile.
+            restart: `TEMPORARY` faults when the device boots anew; others recover.
+            fresh: soft-reset the device when it is opened.
+            resume_app: start its own program again when it is closed.
+        """
+        options = {"fresh": fresh, "resume_app": resume_app}
+        return AsyncSessionContext(
+            lambda: self._core.create(
+                device, program=program, exclusive=exclusive, restart=restart, **options
+            ),
+            self._session,
+        )
+
+    async def end_session(self, session_id: str) -> None:
+        """End a session (SES-008).
+
+        Raises:
+            SessionNotFound: no live session has this id (SES-009).
+            ResourceCleanupError: some cleanups failed; all others were done.
+        """
+        await shielded(self._core.end(self._core.sessions.find(session_id)))
+
+    async def execute_in_session(
+        self,
+        device: str,
+        operation: Callable[[AsyncSession], Awaitable[T]],
+        *,
+        cancel: CancelToken | None = None,
+    ) -> T:
+        """Run `operation(session)` in a session of its own, and end it (SES-010 to SES-013).
+
+        Args:
+            device: its URL.
+            operation: takes the session; what it returns is returned.
+            cancel: cancelled, it ends the session: the call under way raises `CallCancelled`.
+
+        Raises:
+            BaseException: what `operation` raised, after the cleanup.
+            ResourceCleanupError: cleanups failed; its `result` is what `operation` returned.
+        """
+        core = await cancellable(self._core.create(device), cancel)
+        ended_by(core, cancel)
+        try:
+            result = await operation(self._session(core))
+        except BaseException:
+            await quietly_ended(core.end())
+            raise
+        return await with_result_async(core.end(), result)
+
+    async def execute_with_retry(
+        self, device: str, operation: Callable[[AsyncSession], Awaitable[T]], max_retries: int = 3
+    ) -> T:
+        """`execute_in_session`, tried again after recoverable errors: 2, 4, 8 … seconds later.
+
+        Each attempt runs the whole operation in a new session, also where the last one may have
+        been executed in part. Other errors are raised as they are.
+
+        Args:
+            device: its URL.
+            operation: takes the session; what it returns is returned.
+            max_retries: attempts in all.
+
+        Raises:
+            SessionError: "Operation failed after N attempts".
+        """
+        return await with_retry_async(
+            lambda: self.execute_in_session(device, operation), max_retries
+        )
+
+    async def deploy(
+        self, device: str, program: Program, *, restart: Restart = Restart.PERMANENT
+    ) -> AsyncStandingProgram:
+        """Run a program on a device until it is stopped.
+
+        Args:
+            device: its URL.
+            program: its setups run, then all of its threads.
+            restart: whether a fault of its session starts it again.
+
+        Raises:
+            LinkError: the device cannot be opened.
+            DeviceError: a setup failed; nothing is left.
+        """
+        record = self._deployments.deploy(device, program, restart)
+        await shielded(record.ready)
+        return AsyncStandingProgram(self._deployments, record)
+
+    async def device(self, url: str) -> Port:
+        """Open a device, or find it open, and return it once it is up."""
+        return await self._core.device(url)
+
+    async def close(self) -> None:
+        """End all sessions and release all devices; idempotent (SES-015).
+
+        Raises:
+            ResourceCleanupError: some cleanups failed; everything was ended all the same.
+        """
+        await self._core.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _session(self, core: SessionCore) -> AsyncSession:
+        return AsyncSession(core, lambda: self._ref(core), core.program)
+
+
+class AsyncSessionContext:
+    """What `manager.session(…)` returns: the session lives as long as the `with`."""
+
+    def __init__(
+        self,
+        create: Callable[[], Future[SessionCore]],
+        session: Callable[[SessionCore], AsyncSession],
+    ) -> None:
+        self._create = create
+        self._session = session
+        self._core: SessionCore | None = None
+
+    async def __aenter__(self) -> AsyncSession:
+        self._core = await self._create()
+        return self._session(self._core)
+
+    async def __aexit__(self, error: object, *_: object) -> None:
+        assert self._core is not None
+        ending = self._core.end()
+        await (ending if error is None else quietly_ended(ending))  # the first error is told

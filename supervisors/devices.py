@@ -1,0 +1,124 @@
+"""The devices of a manager: each is opened once, and shared by its sessions."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from klemheist.actors.device.port import DeviceEvent, Port
+from klemheist.actors.device.reopen import Reopening
+from klemheist.actors.operation import shielded
+from klemheist.actors.session.remote import Numbers
+from klemheist.transports.errors import LinkLost
+from klemheist.transports.registry import create_link
+from klemheist.transports.url import parse_url
+
+from .child import ChildSpec, Restart, child
+from .device_node import DeviceNode
+from .errors import ChildNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from klemheist.actors.runtime import Future
+    from klemheist.transports.repl.procedures import Firmware
+
+    from .ref import SupervisorRef
+
+FIRMWARE: Final[dict[str, Firmware]] = {}
+"""What is known of firmwares, for all managers of the process (DESIGN 3.8)."""
+
+
+@dataclass(slots=True)
+class DeviceRecord:
+    """What of a device outlives its nodes in the tree."""
+
+    port: Port
+    numbers: Numbers = field(default_factory=Numbers)
+    roster: dict[str, ChildSpec] = field(default_factory=dict)
+    """Its live sessions: a node that was restarted starts them again."""
+
+
+class Devices:
+    """Opens devices and finds them again.
+
+    Args:
+        branch: gives the supervisor of all devices.
+        tell: takes every event of every device; must not block.
+    """
+
+    def __init__(
+        self,
+        branch: Callable[[], SupervisorRef[Any]],
+        tell: Callable[[DeviceEvent], object],
+    ) -> None:
+        self._branch = branch
+        self._tell = tell
+        self._records: dict[str, DeviceRecord] = {}
+        self._lock = threading.Lock()
+
+    def ports(self) -> tuple[Port, ...]:
+        """Return the devices that were opened."""
+        with self._lock:
+            return tuple(record.port for record in self._records.values())
+
+    def open(self, url: str, options: dict[str, Any]) -> Future[DeviceRecord]:
+        """Open a device, or find it open; the future is resolved once it is up.
+
+        Raises (in the future):
+            LinkError: it cannot be opened; it may be tried again.
+        """
+        key = parse_url(url).key
+        with self._lock:
+            record = self._records.get(key)
+            is_new = record is None
+            if record is None:
+                port = Port(key, lambda: create_link(url), FIRMWARE)
+                record = self._records[key] = DeviceRecord(port)
+        if is_new:
+            self._start(record, options)
+        up = shielded(record.port.ready.map(lambda _: record))
+        up.add_done_callback(lambda _: self._forget_failed(record))
+        return up
+
+    def node(self, port: Port) -> DeviceNode | None:
+        """Return the device's present node; None where it has none (any more)."""
+        try:
+            ref = self._branch().child(port.url).ref
+        except ChildNotFound:
+            return None
+        actor = None if ref is None else ref.actor()
+        return actor if isinstance(actor, DeviceNode) else None
+
+    def close(self) -> None:
+        """Tell whoever still waits for a device that it will never be up."""
+        for port in self.ports():
+            port.ready.set_exception(LinkLost(f"{port.url} was closed before it was up"))
+
+    def _start(self, record: DeviceRecord, options: dict[str, Any]) -> None:
+        port = record.port
+        port.listen(self._tell)
+        spec = child(
+            DeviceNode,
+            record,
+            id=port.url,
+            restart=Restart.PERMANENT,
+            kwargs={"reopening": Reopening(), "options": options},
+        )
+        started = self._branch().start_child(spec, block=False)
+        started.add_done_callback(
+            lambda _: started.exception() and port.ready.set_exception(started.exception())
+        )
+
+    def _forget_failed(self, record: DeviceRecord) -> None:
+        """Take a device that could not be opened out of the tree."""
+        port = record.port
+        if port.ready.exception() is None:
+            return  # it is up, or only somebody's waiting has ended
+        with self._lock:
+            if self._records.get(port.url) is record:
+                del self._records[port.url]
+        branch = self._branch()
+        if not branch.ended.done():
+            branch.terminate_child(port.url, block=False)

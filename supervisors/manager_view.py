@@ -1,0 +1,107 @@
+"""What `SessionManager` and `AsyncSessionManager` have in common: all that needs no waiting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .deployment import Deployments
+from .manager_core import ManagerCore
+from .session_node import SessionNode
+from .unclosed import warn_if_dropped
+
+if TYPE_CHECKING:
+    from klemheist.actors.device.port import Capabilities, Port
+    from klemheist.actors.runtime import ActorRef, Future
+    from klemheist.actors.session.core import SessionCore
+    from klemheist.actors.session.ledger import Journal
+    from klemheist.actors.session.options import SessionOptions
+    from klemheist.actors.session.resources import CancelToken
+    from klemheist.actors.streams import Stream
+
+    from .manager_life import ManagerState
+    from .snapshot import Tree
+    from .stats import PerformanceMonitor, SessionStats
+
+T = TypeVar("T")
+
+
+class ManagerView:
+    """What needs no waiting: the same for both managers."""
+
+    def __init__(
+        self, options: SessionOptions | None = None, *, journal: Journal | None = None
+    ) -> None:
+        self._core = ManagerCore(options, journal=journal)
+        self._deployments = Deployments(self._core)
+        warn_if_dropped(self, self._core)
+
+    def __repr__(self) -> str:
+        stats = self._core.sessions.stats()
+        return f"<{type(self).__name__} {self.state}, {stats.active_session_count} sessions>"
+
+    @property
+    def options(self) -> SessionOptions:
+        """The clocks and limits of all sessions."""
+        return self._core.options
+
+    @property
+    def state(self) -> ManagerState:
+        """Inactive, Active, Shutdown or Disposed (SES-003)."""
+        return self._core.state
+
+    @property
+    def current_session_id(self) -> str | None:
+        """The id of the newest live session (SES-002)."""
+        newest = self._core.newest
+        return None if newest is None else newest.session_id
+
+    @property
+    def capabilities(self) -> Capabilities | None:
+        """What the newest session's device can do (SES-004)."""
+        return self._core.capabilities
+
+    @property
+    def performance(self) -> PerformanceMonitor:
+        """Counts and times what this manager does (SES-018, SES-126)."""
+        return self._core.monitor
+
+    def get_session_stats(self) -> SessionStats:
+        """Return the sessions in numbers (SES-014)."""
+        return self._core.sessions.stats()
+
+    def devices(self) -> tuple[Port, ...]:
+        """Return the devices that this manager has opened."""
+        return self._core.ports()
+
+    def snapshot(self) -> Tree | None:
+        """Return the supervision tree; None before anything was started."""
+        return self._core.snapshot()
+
+    def events(self, capacity: int = 1024) -> Stream[Any]:
+        """Return a stream of what happens to devices and in the tree, from now on."""
+        return self._core.events(capacity)
+
+    def _ref(self, core: SessionCore) -> ActorRef[Any]:
+        """Find a session's actor; being bound, it keeps the manager while a session is."""
+        node = core.spawn
+        if not core.is_active or not isinstance(node, SessionNode):
+            raise core.refusal()
+        found: ActorRef[Any] | None = node.child("session").ref
+        if found is None:
+            raise core.refusal()
+        return found
+
+
+def cancellable(future: Future[T], cancel: CancelToken | None) -> Future[T]:
+    """Cancel a future when its token is cancelled; leaves no callback behind."""
+    if cancel is not None:
+        undo = cancel.on_cancel(lambda reason: future.cancel(str(reason)))
+        future.add_done_callback(lambda _: undo())
+    return future
+
+
+def ended_by(core: SessionCore, cancel: CancelToken | None) -> None:
+    """End a session when the token is cancelled; leaves no callback behind."""
+    if cancel is not None:
+        undo = cancel.on_cancel(lambda _: core.end())
+        core.logical_done.add_callback(lambda _: undo())

@@ -1,0 +1,54 @@
+"""Measure all boards, round by round, and write the page.
+
+python -m tests.bench             # several minutes; writes docs/benchmarks.md
+python -m tests.bench --quick     # does it all work? prints the page, writes nothing
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import json
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from time import monotonic
+
+from tests.bench import ours, page, rivals
+from tests.bench.plan import FILE_BYTES, FULL, QUICK, Counts
+
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+
+LONGEST = 600.0
+"""Seconds until a run counts as hung: the bare link has no deadlines."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few repetitions; writes no page")
+    parser.add_argument("--json", action="store_true", help="print all figures as data")
+    parser.add_argument("--board", choices=FILE_BYTES, action="append", help="only this one")
+    arguments = parser.parse_args()
+    if not all(map(find_spec, ("belay", "mpremote"))):
+        parser.error('the rivals are missing; install them: pip install "klemheist[bench]"')
+    faulthandler.dump_traceback_later(LONGEST, exit=True)
+    began = monotonic()
+    boards = run(QUICK if arguments.quick else FULL, arguments.board or list(FILE_BYTES))
+    text = page.render(boards, (monotonic() - began) / 60)
+    sys.stdout.write(json.dumps(page.as_data(boards), indent=1) if arguments.json else text)
+    if not arguments.quick and not arguments.board:
+        PAGE.write_text(text, encoding="utf-8")
+
+
+def run(counts: Counts, urls: list[str]) -> dict[str, ours.Results]:
+    boards = {url: ours.Results() for url in urls}
+    for number in range(counts.rounds):
+        for url, results in boards.items():
+            sys.stderr.write(f"round {number + 1} of {counts.rounds}: {url}\n")
+            ours.measure(url, FILE_BYTES[url], counts, results)
+            rivals.measure(url, FILE_BYTES[url], counts, results)
+    return boards
+
+
+if __name__ == "__main__":
+    main()

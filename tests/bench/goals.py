@@ -1,0 +1,104 @@
+"""The goals of the benchmark, as arithmetic on what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.bench.ours import Results
+
+MS = 1e3
+TIMES = "times"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One goal on one board: at most `limit`."""
+
+    board: str
+    text: str
+    limit: float
+    unit: str
+    found: float | None
+    """None where it could not be measured."""
+
+    @property
+    def is_met(self) -> bool:
+        """Whether it was measured and is good enough."""
+        return self.found is not None and self.found <= self.limit
+
+
+def goals(boards: dict[str, Results]) -> list[Goal]:
+    """Return all goals with what was found; medians, and ratios of medians of one run."""
+    found = []
+    for board, results in boards.items():
+        found += _call_goals(board, results)
+        found += _session_goals(board, results)
+    return found
+
+
+def _call_goals(board: str, results: Results) -> list[Goal]:
+    call = _median(results, "klemheist: call")
+    bare = _median(results, "bare link: call")
+    belay = _median(results, "Belay: call")
+    return [
+        Goal(board, "a task call, over the bare link's", 2.0, TIMES, _ratio(call, bare)),
+        Goal(board, "a task call, over Belay's", 0.2, TIMES, _ratio(call, belay)),
+    ]
+
+
+def _session_goals(board: str, results: Results) -> list[Goal]:
+    cold = _median(results, "klemheist: cold session")
+    reuse = _minus(
+        _median(results, "klemheist: execute, reused"), _median(results, "klemheist: execute")
+    )
+    recovery = _minus(
+        _median(results, "klemheist: recovery"), _median(results, "klemheist: backoff")
+    )
+    start = _median(results, "bare link: board start")
+    warm = beyond_round_trips(results, "warm")
+    goals = [
+        Goal(board, "a warm session, beyond its round trips", 2.0, "ms", _in_ms(warm)),
+        Goal(board, "reuse of a session adds", 0.2, "ms", _in_ms(reuse)),
+        Goal(
+            board,
+            "first success after a kill, less the backoff, over the board's own start",
+            1.5,
+            TIMES,
+            _ratio(recovery, start),
+        ),
+    ]
+    if board == "sim:":
+        text = "a cold session on an open link, probe included"
+        goals.insert(0, Goal(board, text, 25.0, "ms", _in_ms(cold)))
+    return goals
+
+
+def beyond_round_trips(results: Results, kind: str) -> float | None:
+    """Return what a cold or warm session takes beyond as many trivial execs of the bare link.
+
+    Its own lines are longer than a trivial exec, so this overstates what is ours.
+    """
+    trips = results.counted.get(f"{kind} round trips")
+    trip = _median(results, "bare link: trivial exec")
+    if trips is None or trip is None:
+        return None
+    return _minus(_median(results, f"klemheist: {kind} session"), trips * trip)
+
+
+def _median(results: Results, name: str) -> float | None:
+    sample = results.samples.get(name)
+    return None if sample is None else sample.median
+
+
+def _ratio(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one / other
+
+
+def _minus(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one - other
+
+
+def _in_ms(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * MS

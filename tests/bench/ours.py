@@ -1,0 +1,224 @@
+"""Klemheist itself, each thing beside the bare link on the same channel, call by call in turn."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from klemheist import KlemheistError, SessionManager
+from klemheist.supervisors.devices import FIRMWARE
+from tests.bench import files, workload
+from tests.bench.channel import RawBoard, borrowed, start_seconds
+from tests.bench.timing import Sample, in_turn, quiet_gc, timed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from klemheist import Session
+    from klemheist.actors.device.port import DeviceEvent, Port
+    from klemheist.transports.link import Link
+    from tests.bench.plan import Counts
+
+TRIVIAL = b"1"
+"""The least that can be executed: a round trip of the link and little else."""
+
+
+@dataclass(slots=True)
+class Results:
+    """What was measured on one board; a thing that failed stands in `failed` with its error."""
+
+    samples: dict[str, Sample] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    counted: dict[str, float] = field(default_factory=dict)
+
+    def add(self, more: dict[str, Sample]) -> None:
+        """Join the samples of a further round."""
+        for name, sample in more.items():
+            known = self.samples.get(name)
+            self.samples[name] = sample if known is None else known + sample
+
+    def trying(self, name: str, measure: Callable[[], dict[str, Sample]]) -> None:
+        """Add what `measure` finds, or say why it found nothing."""
+        try:
+            self.add(measure())
+        except (KlemheistError, OSError, RuntimeError) as error:
+            self.failed[name] = f"{type(error).__name__}: {str(error).splitlines()[-1]}"
+
+
+def measure(url: str, size: int, counts: Counts, results: Results) -> None:
+    """Add one round on one board; `size` is the bytes of its file."""
+    with SessionManager() as manager:
+        with manager.session(url) as session:
+            port = manager.device(url)
+            results.trying("call", lambda: _calls(session, port, counts.calls))
+            results.trying("reuse", lambda: _reuse(manager, session, url, counts.calls // 2))
+            results.trying("warm", lambda: _warm(manager, url, port, counts.sessions, results))
+        with manager.session(url) as session:  # a session each: 9 KB is not much
+            results.trying("1 KB", lambda: _blocks(session, port, counts.calls // 4))
+        with manager.session(url) as session:
+            results.trying("file", lambda: files.measure(session, port, size, counts.files))
+    results.trying("cold", lambda: _cold(url, counts.boots, results))
+    results.trying("recovery", lambda: _recovery(url, counts.boots))
+
+
+# -- calls ----------------------------------------------------------------------------------------
+
+
+def _lent(port: Port, source: bytes, expected: bytes) -> Callable[[], float]:
+    def act() -> float:
+        with borrowed(port) as bare:
+            return bare.timed(source, expected)
+
+    return act
+
+
+def _calls(session: Session, port: Port, rounds: int) -> dict[str, Sample]:
+    task = session.task(workload.f)
+    with borrowed(port) as bare:
+        bare.exec(workload.SOURCES[0])
+    least = in_turn(rounds // 4, {"bare link: trivial exec": _lent(port, TRIVIAL, b"")})
+    return least | in_turn(
+        rounds,
+        {
+            "bare link: call": _lent(port, workload.CALL, workload.CALL_ANSWER),
+            "klemheist: call": lambda: timed(lambda: task(workload.QUESTION)),
+        },
+    )
+
+
+def _blocks(session: Session, port: Port, rounds: int) -> dict[str, Sample]:
+    with borrowed(port) as bare:
+        bare.exec(workload.SOURCES[1])
+    task = session.task(workload.block)
+    return in_turn(
+        rounds,
+        {
+            "bare link: 1 KB": _lent(port, workload.FETCH, workload.FETCH_ANSWER),
+            "klemheist: 1 KB": lambda: timed(task),
+        },
+    )
+
+
+def _reuse(manager: SessionManager, session: Session, url: str, rounds: int) -> dict[str, Sample]:
+    return in_turn(
+        rounds,
+        {
+            "klemheist: execute": lambda: timed(lambda: session.execute("1")),
+            "klemheist: execute, reused": lambda: timed(
+                lambda: manager.get_or_create_session(url).execute("1")
+            ),
+        },
+        turning=True,
+    )
+
+
+# -- sessions -------------------------------------------------------------------------------------
+
+
+def _creation(manager: SessionManager, url: str) -> float:
+    began = perf_counter()
+    session = manager.create_session(url)
+    took = perf_counter() - began
+    session.close()
+    return took
+
+
+def _round_trips(link: Any, act: Callable[[], object]) -> int:
+    """Count the writes that `act` makes: each is a question, and waits for its answer."""
+    with mock.patch.object(link, "write", wraps=link.write) as write:
+        act()
+    return write.call_count
+
+
+def _warm(
+    manager: SessionManager, url: str, port: Port, rounds: int, results: Results
+) -> dict[str, Sample]:
+    session: list[Session] = []
+    trips = _round_trips(port.link, lambda: session.append(manager.create_session(url)))
+    results.counted["warm round trips"] = trips
+    session[0].close()
+    return in_turn(rounds, {"klemheist: warm session": lambda: _creation(manager, url)})
+
+
+def _cold(url: str, rounds: int, results: Results) -> dict[str, Sample]:
+    results.counted["cold round trips"] = _round_trips_of_first_session(url)
+    with quiet_gc():
+        return {"klemheist: cold session": Sample(tuple(_first(url) for _ in range(rounds)))}
+
+
+def _first(url: str) -> float:
+    """Time the first session of a manager on a board that runs and of which nothing is known."""
+    with RawBoard(url) as board:
+        board.bare.enter().leave()
+        FIRMWARE.clear()
+        with board.handed_over(), SessionManager() as manager:
+            return _creation(manager, url)
+
+
+def _round_trips_of_first_session(url: str) -> int:
+    with RawBoard(url) as board:
+        board.bare.enter().leave()
+        FIRMWARE.clear()
+        with board.handed_over() as link, SessionManager() as manager:
+            return _round_trips(link, lambda: manager.create_session(url))
+
+
+# -- recovery -------------------------------------------------------------------------------------
+
+
+class _Backoff:
+    """Measures how long a device stays down before it is opened again."""
+
+    def __init__(self) -> None:
+        self._down = self.seconds = 0.0
+
+    def __call__(self, event: DeviceEvent) -> None:
+        if event.kind == "down":
+            self._down = perf_counter()
+        elif event.kind == "opening":
+            self.seconds += perf_counter() - self._down
+
+
+def _recovery(url: str, rounds: int) -> dict[str, Sample]:
+    """Kill the board's process, then call until a call succeeds; starts and kills in turn."""
+    starts, recoveries, waits = [], [], []
+    with SessionManager() as manager, manager.session(url) as session:
+        task, port = session.task(workload.f), manager.device(url)
+        for number in range(rounds + 1):
+            start = start_seconds(url)
+            task(workload.QUESTION)
+            recovery, wait = _after_kill(task, port)
+            if number:  # the first one warms up
+                starts.append(start)
+                recoveries.append(recovery)
+                waits.append(wait)
+    return {
+        "bare link: board start": Sample(tuple(starts)),
+        "klemheist: recovery": Sample(tuple(recoveries)),
+        "klemheist: backoff": Sample(tuple(waits)),
+    }
+
+
+def _after_kill(task: Callable[[int], int], port: Port) -> tuple[float, float]:
+    backoff = _Backoff()
+    unlisten = port.listen(backoff)
+    began = perf_counter()
+    os.kill(_pid(port.link), signal.SIGKILL)
+    while True:
+        try:
+            task(workload.QUESTION)
+        except KlemheistError:
+            continue
+        took = perf_counter() - began
+        unlisten()
+        return took, backoff.seconds
+
+
+def _pid(link: Link | None) -> int:
+    pid = getattr(link, "pid", None)
+    assert isinstance(pid, int)
+    return pid

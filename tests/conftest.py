@@ -1,0 +1,34 @@
+"""What holds for all tests together: in the end nothing of ours is left."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_in_the_end():
+    """No test leaves a thread that runs, or a process: a service embeds what these tests show."""
+    threads = set(threading.enumerate())
+    processes = children()
+    yield
+    assert [t for t in threading.enumerate() if t not in threads and t.is_alive()] == []
+    assert {pid: name for pid, name in children().items() if pid not in processes} == {}
+
+
+def children():
+    """Our child processes, where the system tells: number and name."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text("utf-8")
+        except OSError:
+            continue  # it has just ended
+        name, _, rest = text.rpartition(") ")
+        if int(rest.split()[1]) == os.getpid():
+            number, _, program = name.partition(" (")
+            found[int(number)] = program
+    return found

@@ -1,0 +1,174 @@
+"""The verbs, by `main([...])` on the embedded board."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from klemheist.cli import progress
+from klemheist.cli.main import FAILED, OK, USAGE, main
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """Run where no configuration is, and name no device by the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KLEMHEIST_DEVICE", raising=False)
+    return tmp_path
+
+
+def test_commands_joined_by_plus_share_one_session(capsys):
+    assert main(["exec", "x = 20", "+", "eval", "x + 1", "+", "eval", "'é'"]) == OK
+    assert capsys.readouterr().out == "21\n'é'\n"
+
+
+def test_output_is_byte_for_byte(capsysbinary):
+    assert main(["exec", "import sys\nsys.stdout.buffer.write(b'\\xff\\x00\\r\\n')"]) == OK
+    assert capsysbinary.readouterr().out == b"\xff\x00\r\n"
+
+
+def test_an_exception_of_the_device_shows_its_traceback(capsys, place):
+    (place / "bad.py").write_text("def f():\n    return 1 / 0\n\n\nf()\n")
+
+    assert main(["run", "bad.py", "+", "exec", "print('never')"]) == FAILED
+
+    shown = capsys.readouterr()
+    assert 'File "bad.py", line 5' in shown.err
+    assert "ZeroDivisionError" in shown.err
+    assert "never" not in shown.out
+
+
+def test_run_takes_standard_input(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("print(6 * 7)\n"))
+
+    assert main(["run", "-"]) == OK
+    assert capsys.readouterr().out.strip() == "42"
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "told"),
+    [
+        (["nix"], USAGE, "invalid choice"),
+        ([], USAGE, "required"),
+        (["cp", "a", "b"], FAILED, "colon"),
+        (["run", "nix.py"], FAILED, "nix.py"),
+        (["--device", "foo:", "info"], FAILED, "unknown scheme"),
+        (["--device", "/dev/ttyNIX", "info"], FAILED, "/dev/ttyNIX"),
+        (["eval", "x = 1"], FAILED, "no expression"),
+        (["exec", "x ="], FAILED, "klemheist: "),
+        (["deploy", "nix.py"], FAILED, "no Python file"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(capsys, argv, code, told):
+    assert main(argv) == code
+
+    error = capsys.readouterr().err
+    assert told in error
+    assert "Traceback" not in error
+
+
+def test_debug_raises(place):
+    with pytest.raises(FileNotFoundError):
+        main(["--debug", "run", "nix.py"])
+
+
+@pytest.mark.parametrize("verb", ["demo", "run", "exec", "eval", "deploy", "devices", "info",
+                                  "repl", "ls", "cat", "cp", "rm"])  # fmt: skip
+def test_every_verb_has_help_with_an_example(capsys, verb):
+    assert main([verb, "--help"]) == OK
+    assert f"klemheist {verb}" in capsys.readouterr().out.partition("examples:")[2].replace(
+        "--device pico ", ""
+    )
+
+
+def test_the_version_is_the_packages(capsys):
+    assert main(["--version"]) == OK
+    assert capsys.readouterr().out.startswith("klemheist 0.")
+
+
+def test_files_go_there_and_back(capsys, place):
+    (place / "a.py").write_bytes(b"a\x00\xff")
+    (place / "b.py").write_bytes(b"b")
+
+    assert main([
+        *("cp", "a.py", ":c.py", "+", "cp", "a.py", "b.py", ":"),
+        *("+", "cp", ":c.py", "back.bin", "+", "ls", "+", "cat", ":b.py"),
+        *("+", "rm", ":a.py", ":b.py", "c.py", "+", "ls"),
+    ]) == OK  # fmt: skip
+
+    assert (place / "back.bin").read_bytes() == b"a\x00\xff"
+    assert capsys.readouterr().out.split() == ["3", "a.py", "1", "b.py", "3", "c.py", "b"]
+
+
+def test_a_file_that_is_not_there_is_told(capsys):
+    assert main(["cat", ":nix"]) == FAILED
+    assert "nix: no such file on the device" in capsys.readouterr().err
+
+
+def test_names_come_from_the_configuration(capsys, place):
+    (place / "klemheist.toml").write_text('[devices]\nbench = "sim:"\n')
+
+    assert main(["--device", "bench", "eval", "1", "+", "devices"]) == OK
+
+    shown = capsys.readouterr().out
+    assert shown.startswith("1\n")
+    assert "bench" in shown
+    assert "microbit:" in shown
+
+
+def test_a_wrong_configuration_is_wrong_usage(capsys, place):
+    (place / "klemheist.toml").write_text("[session]\nx = 1\n")
+
+    assert main(["eval", "1"]) == USAGE
+    assert "session.x" in capsys.readouterr().err
+
+
+def test_info_says_what_the_board_is(capsys):
+    assert main(["info"]) == OK
+    assert "webassembly" in capsys.readouterr().out
+
+
+def test_the_repl_runs_lines_and_survives_errors(capsys, monkeypatch):
+    typed = "x = 5\ndef f():\n  return x\n\nf()\nobject\n1/0\nprint(x)\n(\nx =\n\x1d\nprint('never')\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed.replace("(\nx =\n", "x =\n")))
+
+    assert main(["repl"]) == OK
+
+    shown = capsys.readouterr().out
+    assert ">>> ... ... " in shown
+    for told in ("5\n", "<class 'object'>", "ZeroDivisionError", "never"):
+        assert (told in shown) is (told != "never")
+
+
+@pytest.mark.parametrize("board", ["sim:", "microbit:"])
+def test_the_demo_ends_with_a_clean_proof(capsys, board):
+    assert main(["--device", board, "demo", "--json"]) == OK
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["clean"] is True
+    assert told["seconds"]["first call after the kill"] > 0
+    assert any("LinkLost, it may have run" in line for line in told["story"])
+    assert any("started again by itself" in line for line in told["story"])
+
+
+def test_the_demo_draws_the_tree_as_it_changes(capsys):
+    assert main(["demo", "--tree"]) == OK
+
+    shown = capsys.readouterr().out
+    assert shown.count("root") > 1
+    assert "threads" in shown
+
+
+def test_a_progress_bar_is_for_terminals_and_long_transfers(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    monkeypatch.setattr(progress, "_rich_bar", lambda name: None)
+    with progress.Bar("x.bin") as bar:
+        bar(1, 2)
+    assert capsys.readouterr().err == ""
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with progress.Bar("x.bin") as bar:
+        bar(1, 2)
+    assert "x.bin 50 %" in capsys.readouterr().err

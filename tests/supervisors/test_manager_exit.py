@@ -1,0 +1,97 @@
+"""A manager that nobody closes: a warning, its cleanup all the same, and an interpreter that ends."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+from klemheist import Resource, SessionManager
+
+
+def run(code, *flags):
+    """Run a program of a user to its end; its time, and what it wrote."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, *flags, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=25,
+        check=False,
+    )
+    return time.monotonic() - began, done
+
+
+OPEN = """
+    import klemheist
+    manager = klemheist.SessionManager()
+    session = manager.create_session("sim:")
+    session.resources.register_resource(klemheist.Resource("led", lambda _: print("cleaned", session("6 * 7"))))
+"""
+
+
+@pytest.mark.req("SES-122")
+def test_what_is_open_at_the_end_is_warned_of_and_cleaned_up():
+    _, done = run(OPEN, "-W", "always::ResourceWarning")
+    assert done.stdout == "cleaned 42\n"
+    assert "ResourceWarning: a session manager with 1 sessions was never closed" in done.stderr
+    assert done.returncode == 0
+
+
+def test_the_interpreter_ends_though_a_cleanup_hangs():
+    hangs = OPEN + """
+    import time
+    from klemheist.supervisors import unclosed
+    unclosed.EXIT_WITHIN = 0.5
+    session.resources.register_resource(klemheist.Resource("stuck", lambda _: time.sleep(60)))
+    """
+    took, done = run(hangs)
+    assert took < 8.0
+    assert done.returncode == 0
+
+
+def test_threads_of_the_user_end_before_their_manager_is_closed():
+    threads = OPEN + """
+    import threading, time
+    def work():
+        time.sleep(0.3)
+        print("worked", session("1 + 1"))
+    threading.Thread(target=work).start()
+    """
+    _, done = run(threads)
+    assert done.stdout == "worked 2\ncleaned 42\n"
+
+
+@pytest.mark.req("SES-122")
+def test_a_manager_that_is_dropped_warns_and_is_closed_in_the_background():
+    cleaned = []
+
+    def use():
+        manager = SessionManager()
+        session = manager.create_session("sim:")
+        session.resources.register_resource(Resource("led", lambda _: cleaned.append(1)))
+        return session.logical
+
+    with pytest.warns(ResourceWarning, match="1 sessions was never closed"):
+        logical = use()
+        gc.collect()
+        assert logical.done.wait(5.0)
+    assert cleaned == [1]
+
+
+def test_a_session_that_is_held_keeps_its_manager_open():
+    session = SessionManager().create_session("sim:")
+    gc.collect()
+    assert session("6 * 7") == 42
+    manager = next(each for each in gc.get_objects() if isinstance(each, SessionManager)
+                   and each._core.sessions.all() == [session._core])
+    manager.close()
+
+
+def test_an_unused_manager_is_dropped_without_a_word(recwarn):
+    SessionManager()
+    gc.collect()
+    assert not recwarn.list

@@ -1,0 +1,344 @@
+"""On a line that damages bytes: never a wrong result, never a call made twice, and always a way back.
+
+Against the model board, where time is free and a failing seed fails again; `test_boards.py` does
+the same with real ones. `made` is a list outside of the board: it outlives soft resets.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from klemheist.transports.repl.agent import FIRST_TASK, Entry
+from klemheist.transports.repl.frames import FrameKind, call_line
+from klemheist.transports.repl.procedures import (
+    PROBE,
+    Gone,
+    Silent,
+    applied,
+    numbered,
+    soft_reset,
+    status,
+)
+from klemheist.transports.repl.values import decode
+
+from .model import ModelBoard, ModelDriver
+
+sys.path.append(str(Path(__file__).parents[2]))
+from boards.mangler import Damage, Schedule
+
+MAKE, FAIL = FIRST_TASK, FIRST_TASK + 1
+SOURCE = b"""\
+def make(i,s):
+ made.append((i,s))
+ print('out',i)
+ return s*(i%3)
+def fail(i,s):
+ made.append((i,s))
+ raise ValueError(s)
+"""
+LETTERS = "ab1 #'\"\n\x04\x03\x1e>OK="
+
+
+class Rig:
+    """A model board with two tasks, and what they did."""
+
+    def __init__(self, **options):
+        self.made = []
+        self.board = ModelBoard(**options)
+        self.board.world["made"] = self.made
+        self.board.feed(b"\x04")  # a new boot, which knows the world
+        self.driver = ModelDriver(self.board)
+        self.ready()
+
+    def ready(self, count=4711):
+        """Attach on a clean line, and deploy what a new boot has lost."""
+        self.driver.up = self.driver.down = bytes
+        if not self.driver.attach(count).same_boot:
+            run, board = self.driver.run, self.driver.talk.board
+            run(numbered(board, Entry.OPEN, 1))
+            run(applied(board, Entry.EXEC, 1, SOURCE))
+            run(numbered(board, Entry.BIND, MAKE, 1, "make"))
+            run(numbered(board, Entry.BIND, FAIL, 1, "fail"))
+        self.boots = self.board.boots
+
+    def call(self, task, *args):
+        return self.driver.run(numbered(self.driver.talk.board, task, *args))
+
+
+class Once:
+    """Changes one place of what passes: the first `old` becomes `new`."""
+
+    def __init__(self, old, new):
+        self.old, self.new, self.hit = old, new, False
+
+    def __call__(self, data):
+        if self.hit or self.old not in data:
+            return data
+        self.hit = True
+        return data.replace(self.old, self.new, 1)
+
+
+class At:
+    """Changes the byte at one place of all that passes."""
+
+    def __init__(self, at, edit):
+        self.left, self.edit, self.hit = at, edit, False
+
+    def __call__(self, data):
+        at, self.left = self.left, self.left - len(data)
+        if not 0 <= at < len(data):
+            return data
+        self.hit = True
+        return data[:at] + self.edit(data[at : at + 1]) + data[at + 1 :]
+
+
+EDITS = {
+    "dropped": lambda byte: b"",
+    "doubled": lambda byte: byte * 2,
+    **{f"flipped {bit}": lambda byte, bit=bit: bytes((byte[0] ^ 1 << bit,)) for bit in range(8)},
+    **{f"before a {new}": lambda byte, new=new: bytes((new,)) + byte for new in (1, 2, 3, 4)},
+    "a return": lambda byte: b"\r",
+}
+
+
+# --- long rounds ---
+
+
+def answer_of(task, number, text):
+    if task == MAKE:
+        return FrameKind.VALUE, text * (number % 3)
+    return FrameKind.RAISED, ("ValueError", text)
+
+
+def ask(rig, rnd, number, text):
+    """Make one call, in one of the ways there are; return its task and frame."""
+    task, board = rnd.choice((MAKE, MAKE, FAIL)), rig.driver.talk.board
+    fits = board.paste or len(call_line(task, (number, text), 0)[1]) < board.credit
+    if fits and rnd.random() < 0.5:
+        return task, rig.call(task, number, text)[0]
+    source = f"G[{task}]({number},{text!r})".encode()
+    return task, rig.driver.run(applied(board, Entry.EVAL, 0, source))[0]
+
+
+@pytest.mark.req("SES-119")
+@pytest.mark.parametrize("every", [150, 500, 2000])
+@pytest.mark.parametrize("paste", ["granted", "denied", "unknown"])
+def test_thousands_of_calls_over_a_bad_line(paste, every):
+    told = Counter()
+    for seed in range(4):
+        rnd = random.Random(seed)
+        rig = Rig(paste=paste)
+        up, down = (
+            Schedule((seed, way), every=every, kinds=tuple(Damage)) for way in ("up", "down")
+        )
+        rig.driver.up, rig.driver.down = up, down
+        for number in range(150):
+            text = "".join(rnd.choice(LETTERS) for _ in range(rnd.randrange(12)))
+            try:
+                task, frame = ask(rig, rnd, number, text)
+            except (Gone, Silent) as error:
+                told[type(error).__name__] += 1
+                assert rig.made.count((number, text)) <= 1
+                assert isinstance(error, Silent) or rig.board.boots > rig.boots, "no reset, no Gone"
+                rig.ready(rnd.randrange(65536))
+                rig.driver.up, rig.driver.down = up, down
+            else:
+                told["answers"] += 1
+                assert rig.made.count((number, text)) == 1
+                assert (frame.kind, decode(frame.text)) == answer_of(task, number, text)
+            assert len(rig.made) <= number + 1, "a call that nobody asked for"
+        told["damages"] += (up.counts + down.counts).total()
+    assert told["damages"] > 10
+    assert told["answers"] > 500, told
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_any_single_damage_of_a_call_line_leaves_one_execution_with_the_right_argument(edit):
+    rig = Rig()
+    for place in range(len(call_line(MAKE, (41, "a b"), 0)[1]) + 1):
+        rig.made.clear()
+        rig.driver.up = At(place, EDITS[edit])
+        try:
+            frame, _ = rig.call(MAKE, 41, "a b")
+        except Gone:
+            assert rig.board.boots > rig.boots
+            rig.ready()
+            assert len(rig.made) <= 1
+        else:
+            assert (frame.kind, frame.text) == (FrameKind.VALUE, "'a ba b'")
+            assert rig.made == [(41, "a b")]
+        if rig.board.boots > rig.boots:  # the answer came, and the reset behind it
+            with pytest.raises(Gone):
+                rig.call(MAKE, 1, "")
+            rig.ready()
+
+
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize(("task", "kind"), [(MAKE, FrameKind.VALUE), (FAIL, FrameKind.RAISED)])
+def test_any_single_damage_of_an_answer_leaves_the_right_one(edit, task, kind):
+    rig = Rig()
+    place = -1
+    while True:
+        place += 1
+        rig.made.clear()
+        rig.driver.down = damage = At(place, EDITS[edit])
+        frame, _ = rig.call(task, 41, "ab")
+        if not damage.hit:
+            break
+        assert (frame.kind, decode(frame.text)) == answer_of(task, 41, "ab")
+        assert frame.kind is kind
+        assert rig.made == [(41, "ab")]
+    assert place > 30
+
+
+@pytest.mark.parametrize("edit", ["dropped", "flipped 1", "before a 3", "before a 4", "before a 2"])
+def test_any_single_damage_while_attaching_leaves_a_whole_agent(edit):
+    for place in range(3, 4000, 61):
+        board = ModelBoard(window=64)
+        driver = ModelDriver(board, up=At(place, EDITS[edit]))
+        try:
+            driver.attach()
+        except Silent:
+            assert board.boots > 1, place  # the reset took what was there of the agent
+            driver.attach()
+        for entry, plain in ((Entry.OPEN, (1,)), (Entry.FREE, ()), (Entry.CLOSE, (1, ()))):
+            frame, error = driver.run(numbered(driver.talk.board, entry, *plain))
+            assert frame.kind is FrameKind.VALUE, (place, error)
+
+
+# --- single finds ---
+
+
+def test_a_doubled_end_of_a_line_resets_the_board_after_the_answer_and_the_next_call_knows():
+    rig = Rig()
+    rig.driver.up = Once(b"\x04", b"\x04\x04")
+    assert rig.call(MAKE, 1, "x")[0].text == "'x'"
+    assert rig.board.boots > rig.boots
+    assert rig.driver.signs, "the driver is told that the board has booted"
+    with pytest.raises(Gone):
+        rig.call(MAKE, 2, "y")
+    assert rig.made == [(1, "x")]
+
+
+def test_a_board_that_left_raw_mode_comes_back_without_a_reset():
+    rig = Rig()
+    rig.driver.up = Once(b"_k", b"\x02_k")
+    assert rig.call(MAKE, 1, "x")[0].text == "'x'"
+    assert rig.made == [(1, "x")]
+    assert rig.board.boots == rig.boots
+
+
+@pytest.mark.parametrize(
+    ("whole", "damaged"),
+    [
+        (b"OK", b"O"), (b"OK", b"K"), (b"OK", b""), (b"\x04>", b"\x04"), (b"\x04\x04", b"\x04"),
+        (b"\x04\x04>", b">"), (b"\x04\x04", b"\x04\x04\x04"), (b"\x04\x04>", b""),
+        (b"\x1e", b""), (b"=", b"?"), (b"=", b"!"), (b",", b""),
+    ],
+)  # fmt: skip
+def test_lost_and_changed_marks_cost_time_and_nothing_else(whole, damaged):
+    rig = Rig()
+    rig.driver.down = damage = Once(whole, damaged)
+    assert rig.call(MAKE, 1, "x")[0].text == "'x'"
+    assert damage.hit
+    assert rig.call(MAKE, 2, "y")[0].text == "'yy'"
+    assert rig.made == [(1, "x"), (2, "y")]
+
+
+def test_an_answer_too_many_shifts_no_other():
+    """The rest of a line that was cut in two is answered too: all later answers come one late."""
+    rig = Rig()
+    for number in range(1, 30):
+        if number % 7 == 0:
+            rig.board.say(b"OK\x04Traceback\r\nSyntaxError\r\n\x04>" * (number // 7))
+        assert decode(rig.call(MAKE, number, "x")[0].text) == "x" * (number % 3)
+    assert rig.made == [(number, "x") for number in range(1, 30)]
+
+
+def test_a_late_answer_to_an_earlier_question_is_not_taken_for_a_later_ones():
+    """With one number for all questions, a count from before a call made a later one a repetition."""
+    rig = Rig()
+    said = []
+    rig.driver.down = lambda data: said.append(data) or data
+    before = rig.driver.run(status(rig.driver.talk.board))
+    late = b"".join(said)
+    rig.driver.down = bytes
+    rig.call(MAKE, 1, "x")
+    rig.driver.down = Once(b"OK", late + b"OK")
+    after = rig.driver.run(status(rig.driver.talk.board))
+    assert rig.driver.down.hit
+    assert after.count == before.count + 1
+
+
+def test_a_damaged_question_that_names_something_unknown_is_no_new_boot():
+    rig = Rig()
+    rig.driver.up = Once(b"_k(-", b"_kx(-")
+    assert rig.driver.run(status(rig.driver.talk.board)).finished
+    assert rig.driver.up.hit
+
+
+@pytest.mark.parametrize("terse", [False, True])
+def test_a_board_without_an_agent_is_a_new_boot(terse):
+    rig = Rig()
+    rig.board.names.clear()
+    if terse:  # some ports name nothing
+        rig.driver.down = lambda data: data.replace(b"name '_k' is not defined", b"name not defined")
+    with pytest.raises(Gone):
+        rig.driver.run(status(rig.driver.talk.board))
+
+
+def test_half_an_agent_is_a_new_boot():
+    rig = Rig()
+    rig.board.names["_k"] = b"import gc"
+    with pytest.raises(Gone):
+        rig.driver.run(status(rig.driver.talk.board))
+
+
+def test_another_programs_agent_is_another_boot():
+    rig = Rig()
+    rig.driver.talk.board.boot = "other"
+    with pytest.raises(Gone, match="another boot"):
+        rig.driver.run(status(rig.driver.talk.board))
+
+
+def test_calls_that_are_not_ours_are_noticed():
+    rig = Rig()
+    rig.driver.talk.board.count -= 5
+    with pytest.raises(Gone, match="not ours"):
+        rig.call(MAKE, 1, "x")
+    assert rig.made == []
+
+
+def test_a_damaged_description_of_the_board_is_not_believed():
+    """A misread platform could get `webassembly` asked for raw paste, which wedges it for good."""
+    clean, bad = ModelDriver(ModelBoard()), ModelDriver(ModelBoard())
+    clean.attach()
+    bad.down = Once(sys.platform.encode(), sys.platform.encode()[:-1] + b"?")
+    bad.attach()
+    assert bad.down.hit
+    assert list(bad.firmware) == list(clean.firmware)
+    assert bad.board.commands.count(PROBE[1]) == 3
+
+
+def test_a_soft_reset_that_did_not_arrive_is_asked_for_again():
+    board = ModelBoard()
+    driver = ModelDriver(board)
+    driver.attach()
+    driver.up = Once(b"\x04", b"")
+    driver.run(soft_reset())
+    assert board.boots == 2
+
+
+def test_a_dead_line_is_silent_and_works_when_it_is_back():
+    rig = Rig()
+    rig.driver.up = lambda data: b""
+    with pytest.raises(Silent):
+        rig.call(MAKE, 1, "x")
+    rig.ready()
+    assert rig.made == []
+    assert rig.call(MAKE, 1, "x")[0].text == "'x'"
+    assert rig.board.boots == rig.boots

@@ -1,0 +1,93 @@
+"""The public face as a type checker sees it: checked by mypy in strict mode, never run."""
+
+from __future__ import annotations
+
+from typing import Any, assert_type
+
+import klemheist
+from klemheist import (
+    AsyncSession,
+    AsyncSessionManager,
+    Call,
+    Capabilities,
+    Execute,
+    Future,
+    Resource,
+    Restart,
+    Session,
+    SessionManager,
+    SessionOptions,
+    SessionStats,
+    StandingProgram,
+    Strategy,
+    Supervisor,
+    child,
+)
+
+
+class Blinker(klemheist.Program):
+    @klemheist.task(timeout=1.0, idempotent=True)
+    def set(state: int) -> None: ...  # type: ignore[misc]  # noqa: N805 -- runs on the device: no self
+
+
+class Lamp(Resource):
+    def cleanup(self, cancel: klemheist.CancelToken) -> None:
+        assert_type(cancel.cancelled, bool)
+
+
+class Sampler(klemheist.Actor):
+    def on_receive(self, message: Any) -> float:
+        return float(message)
+
+
+def threads() -> None:
+    with SessionManager(SessionOptions(call_timeout=5.0)) as manager:
+        assert_type(manager.get_session_stats(), SessionStats)
+        assert_type(manager.capabilities, Capabilities | None)
+        assert_type(manager.current_session_id, str | None)
+        with manager.session("sim:", program=Blinker(), restart=Restart.TRANSIENT) as s:
+            assert_type(s, Session)
+
+            @s.task
+            def add(a: int, b: int) -> int:
+                return a + b
+
+            assert_type(add(2, 3), int)
+            assert_type(add.submit(2, 3), Future[int])
+            assert_type(s.submit("1 + 1").get(timeout=1.0), Any)
+            s.resources.register_resource(Lamp("Lamp", estimated_cost=1))
+            s.ref.tell(Execute("x = 1"))
+            s.ref.ask(Call("add", (2, 3)), timeout=2.0)
+        assert_type(manager.execute_in_session("sim:", number), int)
+        assert_type(manager.deploy("sim:", Blinker()), StandingProgram)
+
+
+def number(session: Session) -> int:
+    return int(session("42"))
+
+
+async def coroutines() -> None:
+    async with AsyncSessionManager() as manager, manager.session("sim:") as s:
+        assert_type(s, AsyncSession)
+
+        @s.task
+        def add(a: int, b: int) -> int:
+            return a + b
+
+        assert_type(await add(2, 3), int)
+        assert_type(await add.submit(2, 3), int)
+        assert_type(await manager.execute_in_session("sim:", async_number), int)
+
+
+async def async_number(session: AsyncSession) -> int:
+    return int(await session("42"))
+
+
+def supervision() -> None:
+    with Supervisor.start([child(Sampler)], strategy=Strategy.ONE_FOR_ALL) as tree:
+        assert_type(tree.snapshot().render(), str)
+
+
+def errors(error: klemheist.LinkTimeout) -> None:
+    assert_type(error.maybe_executed, bool)
+    assert isinstance(error, TimeoutError)
