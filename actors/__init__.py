@@ -4,8 +4,8 @@ from klemheist.actors.device.port import Capabilities, DeviceEvent
 from klemheist.actors.done import Done
 from klemheist.actors.messages import Call, EndSession, Execute, GetStatus, Interrupt
 from klemheist.actors.runtime import Actor, ActorRef, AskTimeout, Exit, ExitReason, Future, Ignore
-from klemheist.actors.session.functions import AsyncTask, AsyncThreadHandle, Task, ThreadHandle
 from klemheist.actors.session.async_handles import AsyncSession
+from klemheist.actors.session.functions import AsyncTask, AsyncThreadHandle, Task, ThreadHandle
 from klemheist.actors.session.handles import Session
 from klemheist.actors.session.options import SessionOptions
 from klemheist.actors.session.program import Program, setup, task, teardown, thread

@@ -12,8 +12,9 @@ from __future__ import annotations
 from _thread import allocate_lock
 from typing import TYPE_CHECKING, Any
 
-from klemheist.actors.runtime.waiting import block_until, suspend_until
 from loguru import logger
+
+from klemheist.actors.runtime.waiting import block_until, suspend_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -1,7 +1,7 @@
 """What actors say to each other, and what users may say to sessions and devices (DESIGN 5).
 
-    session.ref.tell(Execute("x = 1"))
-    session.ref.ask(Call("add", (2, 3)), timeout=2.0)
+session.ref.tell(Execute("x = 1"))
+session.ref.ask(Call("add", (2, 3)), timeout=2.0)
 """
 
 from __future__ import annotations

@@ -53,7 +53,6 @@ MORE = {
     "ExecutorContext": "actors.session.contexts",
     "FileInfo": "actors.session.files",
     "Files": "actors.session.files",
-    "Port": "actors.device.port",
 }
 """What public methods give back, and nobody makes."""
 

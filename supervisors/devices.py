@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from klemheist.actors.background import in_background
 from klemheist.actors.device.port import DeviceEvent, Port
 from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.operation import shielded
@@ -92,9 +93,12 @@ class Devices:
         return actor if isinstance(actor, DeviceNode) else None
 
     def close(self) -> None:
-        """Tell whoever still waits for a device that it will never be up."""
+        """See that every link is closed, and tell whoever still waits for a device."""
         for port in self.ports():
             port.ready.set_exception(LinkLost(f"{port.url} was closed before it was up"))
+            link, port.link = port.link, None
+            if link is not None:  # else its actor has closed it
+                in_background(link.close, name="close")
 
     def _start(self, record: DeviceRecord, options: dict[str, Any]) -> None:
         port = record.port

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from klemheist.actors.errors import (
     CapabilityError,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .snapshot import Tree
 
 
-BRANCHES = ("devices", "deployments")
+BRANCHES: Final = ("devices", "deployments")
 
 
 class ManagerCore:
@@ -304,6 +304,26 @@ class ManagerCore:
         closing.add_done_callback(partial(_pass_on, self._closing))
         return shielded(self._closing)
 
+    def dispose(self) -> None:
+        """Let go of everything at once, without any cleanup: for emergencies (SES-048)."""
+        with self._lock:
+            self.move(Move.DISPOSE)
+            if self._closing is None:
+                self._closing = Future()
+        for core in self.sessions.all():
+            core.abandon()
+            self.sessions.remove(core, None)
+        if self._root is not None:
+            self._root.kill()
+        self._devices.close()
+        self._end_events()
+        self._closing.set(None)
+
+    def _end_events(self) -> None:
+        for stream in self._events:
+            stream.close()
+        TIMERS.rest()
+
     @operation
     def _close(self) -> Steps[None]:
         failed: list[ResourceCleanupError] = []
@@ -318,9 +338,7 @@ class ManagerCore:
             yield shielded(root.ended)
         self._devices.close()
         self.move(Move.CLEANED)
-        for stream in self._events:
-            stream.close()
-        TIMERS.rest()
+        self._end_events()
         if failed:
             count = sum(len(error.exceptions) for error in failed)
             raise ResourceCleanupError(f"{count} cleanups failed in {len(failed)} sessions", failed)

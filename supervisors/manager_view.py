@@ -81,6 +81,13 @@ class ManagerView:
         """Return a stream of what happens to devices and in the tree, from now on."""
         return self._core.events(capacity)
 
+    def dispose(self) -> None:
+        """Let go of everything at once, without any cleanup: for emergencies (SES-048).
+
+        Calls under way fail with `SessionClosed`, links are closed; nothing is undone on devices.
+        """
+        self._core.dispose()
+
     def _ref(self, core: SessionCore) -> ActorRef[Any]:
         """Find a session's actor; being bound, it keeps the manager while a session is."""
         node = core.spawn

@@ -42,9 +42,10 @@ def _dropped(core: ManagerCore) -> None:
     if not _needs_closing(core):
         _open.discard(core)
         return
+    text = _complaint(core)  # before its sessions go
     with contextlib.suppress(RuntimeError):  # no thread starts any more: left to `_at_exit`
         in_background(lambda: _closed(core), name="unclosed")
-    _warn(core)
+    _warn(text)
 
 
 def _needs_closing(core: ManagerCore) -> bool:
@@ -55,11 +56,14 @@ def _closed(core: ManagerCore) -> None:
     core.close().add_done_callback(lambda _: _open.discard(core))
 
 
-def _warn(core: ManagerCore) -> None:
+def _complaint(core: ManagerCore) -> str:
     count = len(core.sessions.all())
-    text = f"a session manager with {count} sessions was never closed; use it in a `with`"
+    return f"a session manager with {count} sessions was never closed; use it in a `with`"
+
+
+def _warn(text: str) -> None:
     logger.warning(text)
-    warnings.warn(text, ResourceWarning, stacklevel=2)
+    warnings.warn(text, ResourceWarning, stacklevel=3)
 
 
 def _at_exit() -> None:
@@ -71,20 +75,22 @@ def _at_exit() -> None:
         ):
             thread.join()
     left = [core for core in tuple(_open) if _needs_closing(core)]
+    texts = [_complaint(core) for core in left]
     closing = [core.close() for core in left]
-    for core in left:
+    for text in texts:
         with contextlib.suppress(ResourceWarning):  # where warnings are errors
-            _warn(core)
+            _warn(text)
     ends = SYSTEM_CLOCK.monotonic() + EXIT_WITHIN
-    for future in closing:
-        _wait(future, ends)
+    for core, future in zip(left, closing, strict=True):
+        _wait(core, future, ends)
 
 
-def _wait(closing: Future[None], ends: float) -> None:
+def _wait(core: ManagerCore, closing: Future[None], ends: float) -> None:
     try:
         closing.get(timeout=max(0.0, ends - SYSTEM_CLOCK.monotonic()))
     except Exception as error:  # noqa: BLE001 -- the interpreter exits all the same
         logger.warning("closing at exit: {}", error)
+        core.dispose()
 
 
 # Closing needs threads, and from Python 3.12 on none can be started once `atexit` runs. The

@@ -27,7 +27,7 @@ from klemheist import (
 
 class Blinker(klemheist.Program):
     @klemheist.task(timeout=1.0, idempotent=True)
-    def set(state: int) -> None: ...  # type: ignore[misc]  # noqa: N805 -- runs on the device: no self
+    def set(state: int) -> None: ...  # type: ignore[misc]
 
 
 class Lamp(Resource):

@@ -14,10 +14,11 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from loguru import logger
+
 from klemheist.transports import reactor
 from klemheist.transports.errors import LinkError, LinkLost
 from klemheist.transports.link import DRIVE_SECONDS, MAX_UNSENT
-from loguru import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ READ_BYTES = 65536
 """As much as a pipe holds: one read empties it."""
 
 CTRL_C = b"\x03"
+
 
 class FdLink:
     """A link over descriptors. A subclass gives `_connect`, and `_disconnect` for what it holds.
@@ -143,6 +145,48 @@ class FdLink:
             with self._writing:
                 if self._live:
                     owner.resume(fd)
+
+    def exchange(
+        self, begin: Callable[[], bytes], take: Callable[[bytes], bool], window: float
+    ) -> bool:
+        """See `Link.exchange`."""
+        if not self._driving.acquire(blocking=False):
+            return False
+        try:
+            if not self._reading.acquire(blocking=False):
+                return False
+            try:
+                return self._exchange(begin, take, window)
+            finally:
+                self._reading.release()
+        finally:
+            self._driving.release()
+
+    def _exchange(
+        self, begin: Callable[[], bytes], take: Callable[[bytes], bool], window: float
+    ) -> bool:
+        owner, fd, poll = self._reactor, self._read_fd, self._poll
+        if not self._live or owner is None or poll is None or not owner.pause(fd):
+            return False
+        try:
+            self.write(begin())
+            end = monotonic() + window
+            while self._live and (left := end - monotonic()) > 0:
+                if not poll.poll(left * 1000):
+                    break
+                data = self._read()
+                if not data or take(data):
+                    break
+        finally:  # the I/O thread sees an end of the stream again, and tells
+            if self._live:
+                owner.resume(fd)
+        return True
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._read_fd, READ_BYTES)
+        except OSError:
+            return b""
 
     def reset(self, kind: Reset) -> None:
         """See `Link.reset`: a link over descriptors has no control lines."""

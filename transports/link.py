@@ -13,7 +13,6 @@ from typing import Protocol, runtime_checkable
 
 from klemheist.transports.errors import LinkError
 
-
 DRIVE_SECONDS = 0.003
 """Most calls are answered within; a longer one can wait for the I/O thread, and be cancelled."""
 
@@ -80,6 +79,18 @@ class Link(Protocol):
 
         For a caller that waits for an answer anyhow: it saves two changes of thread. It may return
         early, and does nothing where the link cannot do it. Not for a callback.
+        """
+
+    def exchange(
+        self, begin: Callable[[], bytes], take: Callable[[bytes], bool], window: float
+    ) -> bool:
+        """Write what `begin()` returns and give what arrives to `take`, all on this thread.
+
+        Ends when `take` returns True, or after `window` seconds; then the I/O thread goes on and
+        the receiver gets the rest. The receiver gets nothing meanwhile.
+
+        Returns:
+            False where it cannot be done just now; then `begin` was not called.
         """
 
     def reset(self, kind: Reset) -> None:

@@ -10,9 +10,10 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from loguru import logger
+
 from klemheist.transports.errors import LinkError, LinkLost
 from klemheist.transports.link import MAX_UNSENT
-from loguru import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +88,15 @@ class PumpLink:
                 self._unsent.appendleft(_CTRL_C)
                 self._unsent_bytes += 1
                 self._changed.notify()
+
+    def exchange(
+        self,
+        begin: Callable[[], bytes],  # noqa: ARG002 - see Link.exchange
+        take: Callable[[bytes], bool],  # noqa: ARG002 - as above
+        window: float,  # noqa: ARG002 - as above
+    ) -> bool:
+        """See `Link.exchange`: the reading thread cannot be paused."""
+        return False
 
     def drive(self, done: Callable[[], bool], window: float = 0.0) -> None:
         """See `FdLink.drive`: here the two threads do all, and this returns at once."""

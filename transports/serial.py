@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import serial
+from serial.tools import list_ports as _list_ports
+
 from klemheist.transports.errors import LinkBusy, LinkError, LinkPermissionError
 from klemheist.transports.fdlink import FdLink
 from klemheist.transports.pump import PumpLink
 from klemheist.transports.url import DEFAULT_BAUDRATE
-from serial.tools import list_ports as _list_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

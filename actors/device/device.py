@@ -13,14 +13,23 @@ from typing import Any, ClassVar, Final
 
 from klemheist.actors.runtime.actor import Actor
 from klemheist.actors.runtime.future import Future
+from klemheist.actors.runtime.inbox import InlineInbox
 from klemheist.actors.runtime.timers import TIMERS, Timer, Timers
 from klemheist.transports.errors import LinkError, LinkLost
 from klemheist.transports.link import Link
 from klemheist.transports.repl.conversation import Conversation, Do, Outcome, Reply, Step
-from klemheist.transports.repl.frames import EventFilter
-from klemheist.transports.repl.procedures import Gone, Procedure, Silent, remove, status
+from klemheist.transports.repl.frames import EventFilter, Frame
+from klemheist.transports.repl.procedures import (
+    Gone,
+    Procedure,
+    Silent,
+    one_line,
+    remove,
+    status,
+)
 
 from .call import Call, CallFuture
+from .express import Express, MakeCall
 from .intake import Intake
 from .linkage import Linkage
 from .port import Port
@@ -85,7 +94,60 @@ class Device(Actor):
         """Take a call; its future is resolved by its deadline at the latest."""
         call.future = CallFuture(self.port.present_link, partial(self._cancel_later, call))
         if not self.post(self._admit, call):
-            call.future.set_exception(LinkLost(f"{self.port.url} is closed; create a new session"))
+            call.future = Future()
+            return self.port.keep(call)
+        return call.future
+
+    def call_now(
+        self, entry: int, plain: tuple[Any, ...], make_call: MakeCall
+    ) -> Frame | Future[Any] | None:
+        """Make a call on the caller's thread, if the device is idle (`express.py`).
+
+        Returns:
+            The frame of its value; or a future, where it takes longer or is no value; or None,
+            where nothing was sent.
+        """
+        inbox = self._actor_inbox
+        assert isinstance(inbox, InlineInbox)
+        if not inbox.enter():
+            return None
+        try:
+            return self._call_now(entry, plain, make_call)
+        except Exception as error:  # a bug of ours: it crashes the actor, as in any turn
+            self._actor_failed(error, None)
+            raise LinkLost(f"{self.port.url}: {error!r}", maybe_executed=True) from error
+        finally:
+            inbox.leave()
+
+    def _call_now(
+        self, entry: int, plain: tuple[Any, ...], make_call: MakeCall
+    ) -> Frame | Future[Any] | None:
+        port, link = self.port, self.port.link
+        if port.state is not DeviceState.UP or self._runner.active or link is None:
+            return None
+        line = one_line(port.board, entry, plain)
+        if line is None or len(self._intake):
+            return None
+        adopt = partial(self._adopt, make_call)
+        express = Express(self._talk, line, adopt, self._handle)
+        if not express.run(link):
+            return None
+        if express.frame is None:
+            self._next()
+            return express.future
+        port.board.taken()
+        port.counters.calls += 1
+        return express.frame
+
+    def _adopt(self, make_call: MakeCall, number: int, line: bytes) -> Future[Any]:
+        """Go on with a call that was sent, as with any other."""
+        call = make_call(number, line)
+        call.future = CallFuture(self.port.present_link, partial(self._cancel_later, call))
+        self._intake.adopt(call)
+        now = self._watch.now()
+        self._runner.adopt(call.procedure(self.port.board), now, self._finished)
+        self._watch_step(now)
+        self._watch.by(call.deadline)
         return call.future
 
     def interrupt(self, owner: str) -> None:
@@ -104,11 +166,13 @@ class Device(Actor):
         """Open the link, or take over the one that an earlier incarnation left open."""
         self.port.state = DeviceState.NEW
         self.port.brain = self
-        link = self.port.link
-        if link is None:
+        link, receiver = self.port.link, self.port.receiver
+        if link is None or receiver is None or receiver.is_broken:
+            self._links.close()
             self._recovery.open()
         else:
             self._recovery.adopt(link)
+        self.port.hand_over()
 
     def on_stop(self) -> None:
         """Close the link, where `release` did not do so before."""
@@ -124,6 +188,7 @@ class Device(Actor):
         self.port.brain = None
         self._watch.stop()
         self._recovery.stop()
+        self._links.abandon()
         self.drop()
         self._intake.lose_all(LinkLost, f"{self.port.url}: {why}")
 

@@ -34,7 +34,15 @@ class Hears(Protocol):
 class Linkage:
     """Keeps `port.link`; everything that blocks runs on a background thread."""
 
-    __slots__ = ("_after_opening", "_device", "_number", "_opening", "_port")
+    __slots__ = (
+        "_abandoned",
+        "_after_opening",
+        "_arrived",
+        "_device",
+        "_number",
+        "_opening",
+        "_port",
+    )
 
     def __init__(self, port: Port, device: Hears) -> None:
         self._port = port
@@ -42,6 +50,9 @@ class Linkage:
         self._number = 0
         self._opening = 0
         """How many links are being opened; more than one where an opening was given up."""
+        self._arrived: list[Future[Link]] = []
+        """Opened links whose turn has not come yet."""
+        self._abandoned = False
         self._after_opening: list[Callable[[], object]] = []
 
     def open(self, then: Callable[[Future[Link]], object]) -> None:
@@ -130,6 +141,7 @@ class Linkage:
         self._opening += 1
 
         def opened(future: Future[Link]) -> None:
+            self._arrived.remove(future)
             self._opening -= 1
             if number == self._number:
                 then(future)
@@ -137,10 +149,21 @@ class Linkage:
                 self._give_back(future)
 
         def hand_over(future: Future[Link]) -> None:
-            if not self._device.post(opened, future):
-                self._give_back(future)  # the Device has ended: the next one opens its own
+            self._arrived.append(future)
+            if self._abandoned or not self._device.post(opened, future):
+                self.abandon()
 
         in_background(work, name=name).add_done_callback(hand_over)
+
+    def abandon(self) -> None:
+        """The Device has ended: what arrives, or waits in its mailbox, is closed again."""
+        self._abandoned = True
+        while self._arrived:
+            try:
+                arrived = self._arrived.pop()
+            except IndexError:  # another thread was faster
+                return
+            self._give_back(arrived)
 
     def _give_back(self, opening: Future[Link]) -> None:
         """Close a link that nobody waits for, then go on with what waited for that."""
@@ -161,7 +184,11 @@ class Linkage:
 class Receiver:
     """One link's way into the mailbox of whichever Device drives it now."""
 
-    __slots__ = ("_broke", "_heard", "_number", "_post")
+    __slots__ = ("_broke", "_heard", "_number", "_post", "is_broken")
+
+    def __init__(self) -> None:
+        self.is_broken = False
+        """Whether the link was lost; nobody was told where no Device drove it just then."""
 
     def point_to(self, linkage: Linkage, post: Callable[..., bool], number: int) -> None:
         """Deliver to the mailbox behind `post` from now on, under this number."""
@@ -174,6 +201,7 @@ class Receiver:
 
     def lost(self, error: LinkError) -> None:
         """See `klemheist.transports.link.Receiver`."""
+        self.is_broken = True
         self._post(self._broke, self._number, error)
 
 

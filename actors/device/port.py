@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from loguru import logger
 
 from klemheist.actors.errors import CapabilityError
+from klemheist.actors.operation import copy_to
 from klemheist.actors.runtime.future import Future
-from klemheist.transports.errors import LinkLost
+from klemheist.actors.runtime.timers import TIMERS
+from klemheist.transports.errors import LinkLost, LinkTimeout
 from klemheist.transports.link import Link
 from klemheist.transports.repl.conversation import Board
 from klemheist.transports.repl.procedures import Firmware
@@ -26,6 +28,9 @@ from .debts import Debts
 from .states import LIFE, DeviceState, Happening
 
 if TYPE_CHECKING:
+    from klemheist.transports.repl.frames import Frame
+
+    from .express import MakeCall
     from .linkage import Receiver
 
 
@@ -64,6 +69,11 @@ class Brain(Protocol):
 
     def post(self, fn: Callable[..., object], /, *args: Any) -> object:
         """Run `fn(*args)` as a turn of the actor."""
+
+    def call_now(
+        self, entry: int, plain: tuple[Any, ...], make_call: MakeCall
+    ) -> Frame | Future[Any] | None:
+        """Make a call on this thread if the device is idle."""
 
     def interrupt(self, owner: str) -> None:
         """Interrupt what runs now, if it runs for `owner`; from any thread."""
@@ -105,6 +115,7 @@ class Port:
         self.debts = Debts()
         """Cleanup that is owed to the device."""
         self.counters = Counters()
+        self._kept: list[tuple[Call, Future[Any]]] = []
         self._listeners: list[Callable[[DeviceEvent], object]] = []
         self._lock = threading.Lock()
 
@@ -166,8 +177,37 @@ class Port:
         brain = self.brain
         if brain is not None:
             return brain.submit(call)
-        call.future.set_exception(LinkLost(f"{self.url} is closed; create a new session"))
+        return self.keep(call)
+
+    def keep(self, call: Call) -> Future[Any]:
+        """Keep a call while no actor drives the device: one that crashed is being started anew."""
+        if self.state in (DeviceState.FAILED, DeviceState.STOPPING, DeviceState.STOPPED):
+            call.future.set_exception(LinkLost(f"{self.url} is closed; create a new session"))
+            return call.future
+        late = LinkTimeout(f"{call.label} still waited for {self.url} and was not sent; try again")
+        timer = TIMERS.call_at(call.deadline, call.future.set_exception, late)
+        call.future.add_done_callback(lambda _: timer.cancel())
+        with self._lock:
+            self._kept.append((call, call.future))
+        self.hand_over()
         return call.future
+
+    def hand_over(self) -> None:
+        """Give the calls that were kept to the actor that drives the device now, if one does."""
+        brain = self.brain
+        while brain is not None and self._kept:
+            with self._lock:
+                kept, self._kept = self._kept, []
+            for call, future in kept:
+                if not future.done():
+                    copy_to(future, brain.submit(call))
+
+    def call_now(
+        self, entry: int, plain: tuple[Any, ...], make_call: MakeCall
+    ) -> Frame | Future[Any] | None:
+        """Make a call on this thread if the device is idle; see `Device.call_now`."""
+        brain = self.brain
+        return None if brain is None else brain.call_now(entry, plain, make_call)
 
     def interrupt(self, owner: str) -> None:
         """Send Ctrl-C to what the device runs for this session."""

@@ -69,6 +69,13 @@ class Runner:
         self._procedure, self._done, self._patience = procedure, done, patience
         self._advance(None, now)
 
+    def adopt(self, procedure: Procedure[Any], now: float, done: Done) -> None:
+        """Go on with a procedure whose first step is under way already."""
+        self._procedure, self._done, self._patience = procedure, done, None
+        self._step = step = next(procedure)
+        self._extended, self._nearly = False, None
+        self._until = None if step.within is None else now + step.within
+
     def reply(self, reply: Reply, now: float) -> None:
         """Give the procedure the answer to its step."""
         if self._procedure is not None:

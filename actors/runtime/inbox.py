@@ -134,6 +134,25 @@ class InlineInbox(Inbox):
         if not nested:
             _bounce()
 
+    def enter(self) -> bool:
+        """Take a turn here and now, if nobody has one and nothing waits; `leave` ends it."""
+        if _here.running:
+            return False
+        with self._lock:
+            if self._busy or self._items or self._closed:
+                return False
+            self._busy = True
+        _here.running = True
+        return True
+
+    def leave(self) -> None:
+        """End a turn that `enter` took, and run what came meanwhile."""
+        with self._lock:
+            self._busy = False
+        if self._items:
+            _here.waiting.append(self)
+        _bounce()
+
     def close(self) -> None:
         """Close, and let go of the actor."""
         super().close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from klemheist.actors.device.call import Call
 from klemheist.actors.errors import ResourceCleanupError, SessionError
@@ -17,14 +17,16 @@ from klemheist.actors.runtime.future import Future
 from klemheist.actors.sources import check_syntax, is_expression, split_statements
 from klemheist.actors.streams import Stream
 from klemheist.transports.errors import LinkLost
-from klemheist.transports.repl.values import encode_arguments
+from klemheist.transports.link import DRIVE_SECONDS
+from klemheist.transports.repl.frames import Frame
+from klemheist.transports.repl.values import decode, encode_arguments, is_plain
 
 from .answers import Place
 from .ledger import EntryKind
 from .remote import Piece, Setup
 from .resources import CancelToken, DeployedMethodInfo, is_cleaning
 from .state import SessionState, dropped_mark
-from .status import LIVE, SessionStatus
+from .status import LIVE, SessionStatus, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
     from .ledger import Journal
     from .options import SessionOptions
     from .remote import Numbers
+
+LEAST_NOW: Final = 10 * DRIVE_SECONDS
+"""Calls with a shorter timeout take the long way, which watches deadlines from the first moment."""
 
 _PLAIN = (int, str, bytes, bool, type(None))
 
@@ -95,9 +100,7 @@ class SessionCore(SessionState):
         future = self.port.submit(call)
         if not lane:
             self.last_used = now
-            if not future.done():
-                self._calls.add(future)
-                future.add_done_callback(self._calls.discard)
+            self._keep(future)
         return future
 
     def cleanup_call(
@@ -129,6 +132,14 @@ class SessionCore(SessionState):
         """Cancel the user's calls: the end of a session does not wait for them."""
         for future in tuple(self._calls):
             future.cancel(f"session {self.session_id} ends")
+
+    def abandon(self) -> None:
+        """End without any cleanup: nobody waits any longer, nothing more is taken."""
+        self.move(Turn.END)
+        self.ledger.close()
+        for future in tuple(self._calls):
+            future.set_exception(self.refusal())
+        self.ended()
 
     def interrupt(self) -> None:
         """Send Ctrl-C to what the device runs, if it runs it for this session."""
@@ -224,6 +235,58 @@ class SessionCore(SessionState):
             idempotent=idempotent,
             on_output=on_output,
         )
+
+    def call_now(
+        self,
+        source: Source,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        *,
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> Any:
+        """`call`, waited for on this thread: the short way, where the device is idle."""
+        if not kwargs and self.status is SessionStatus.ACTIVE and not self._streams:
+            entry = self.namespace.entry_now(self.port.board, source)
+            if entry is not None and is_plain(args) and (timeout is None or timeout > LEAST_NOW):
+                make_call = partial(self._sent_call, source, args, timeout, idempotent)
+                answer = self.port.call_now(entry, args, make_call)
+                if isinstance(answer, Frame):
+                    self.last_used = SYSTEM_CLOCK.monotonic()
+                    return int(answer.text) if answer.text.isdigit() else decode(answer.text)
+                if answer is not None:
+                    return self._keep(answer).get()
+        return self.call(source, args, kwargs, timeout=timeout, idempotent=idempotent).get()
+
+    def _sent_call(
+        self,
+        source: Source,
+        args: tuple[Any, ...],
+        timeout: float | None,
+        idempotent: bool,  # noqa: FBT001 -- bound above
+        number: int,
+        line: bytes,
+    ) -> Call:
+        """Make the call that goes on with a line which was sent; sent again, it is a new one."""
+        namespace = self.namespace
+        first = [True]
+
+        def procedure(board: Board) -> Procedure[Any]:
+            if first:
+                first.clear()
+                return namespace.resumed(board, number, line)
+            return namespace.call(board, source, args, {})
+
+        seconds = self.options.call_timeout if timeout is None else timeout
+        deadline = SYSTEM_CLOCK.monotonic() + seconds
+        return Call(procedure, self.session_id, deadline, source.name, idempotent)
+
+    def _keep(self, future: Future[Any]) -> Future[Any]:
+        """Know a call of the user while it waits or runs: it ends with the session."""
+        if not future.done():
+            self._calls.add(future)
+            future.add_done_callback(self._calls.discard)
+        return future
 
     def set_up(self, setup: Setup, *, timeout: float | None = None) -> Future[Any]:
         """Run a setup now, and again in each generation to come."""

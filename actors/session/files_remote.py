@@ -40,8 +40,8 @@ expression: the smallest board has no room for more functions."""
 
 NO_NAMESPACE: Final = -1
 """What `Entry.CLOSE` is told where it is only to free entries."""
-SMALL: Final = 64_000
-"""Bytes of free memory below which each helper gets a collected heap: fragments add up there."""
+ROOMY: Final = 1000
+"""Bytes: a board that takes longer pieces need not save memory for its answers."""
 _SOURCE: Final = b"hasattr(__import__('os'),'rename')"
 _UNSURE: Final = bytes([5, 6, 8, 11, 12, *range(14, 32), 127, 128, 160, 195, 255])
 """Bytes that some parser or line might not carry unescaped, in a command of less than 60."""
@@ -65,8 +65,6 @@ class Disk:
     """Bytes that one call carries there at most, by what the board's memory takes."""
     answer: int
     """Bytes that one call brings back at most: the device holds them four times, escaped."""
-    small: bool
-    """Its heap must be collected all the time: in fragments, it cannot parse a line any more."""
 
 
 def disk(board: Board) -> Procedure[Disk]:
@@ -78,14 +76,11 @@ def disk(board: Board) -> Procedure[Disk]:
     raw = reply.output.strip() == b"%d" % sum(_UNSURE)
     answer = yield from applied(board, Entry.EVAL, AGENT_NAMESPACE, _SOURCE)
     renames = bool((yield from value_of(board, answer, Tracer())))
-    free = int(str(board.facts["free"]))
     for statement in _HELPERS:
-        if free < SMALL:
-            yield from numbered(board, Entry.FREE)
         answer = yield from applied(board, Entry.EXEC, AGENT_NAMESPACE, statement.encode())
         yield from value_of(board, answer, Tracer())
-    small = free < SMALL
-    found = Disk(raw, renames, board.longest // 4, board.longest // (8 if small else 4), small)
+    piece = board.longest // 4
+    found = Disk(raw, renames, piece, piece if piece > ROOMY else piece // 2)
     board.facts["disk"] = (board.boot, found)
     return found
 
@@ -145,12 +140,8 @@ def begun(board: Board, number: int, path: str, entry: int) -> Procedure[str]:
 
     Nothing of the data waits on the device then: pieces in a small heap leave it in fragments.
     """
-    there = yield from disk(board)
-    if there.small:
-        yield from numbered(board, Entry.FREE)
-    code = f"YF[{number}]=open({path!r},'wb')\n"
-    write = f"YF[{number}].write"
-    code += f"def y(b):\n gc.collect()\n return {write}(b)" if there.small else f"y={write}"
+    yield from disk(board)
+    code = f"y=open({path!r},'wb')\nYF[{number}]=y\ny=y.write"
     answer = yield from applied(board, Entry.EXEC, AGENT_NAMESPACE, code.encode())
     yield from value_of(board, answer, Tracer())
     yield from numbered(board, Entry.BIND, entry, AGENT_NAMESPACE, "y")
@@ -173,8 +164,7 @@ def some(board: Board, number: int, boot: str, size: int) -> Procedure[bytes]:
     data = b""
     while True:
         wanted = min(there.answer, size - len(data))
-        read = f"YF[{number}].read({wanted})"
-        piece = yield from asked(board, f"(gc.collect(),{read})[1]" if there.small else read)
+        piece = yield from asked(board, f"YF[{number}].read({wanted})")
         assert isinstance(piece, bytes)
         data += piece
         if len(piece) < wanted or len(data) == size:

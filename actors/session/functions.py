@@ -64,7 +64,9 @@ class Task(RemoteTask[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call it on the device and return its result."""
-        return self.submit(*args, **kwargs).get()
+        return self._core.call_now(  # type: ignore[no-any-return]
+            self.source, args, kwargs, timeout=self.timeout, idempotent=self.idempotent
+        )
 
 
 class AsyncTask(RemoteTask[P, R]):

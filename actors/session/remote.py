@@ -12,7 +12,7 @@ from typing import Any
 
 from klemheist.actors.errors import CapabilityError, DeviceMemoryError
 from klemheist.actors.sources import Source
-from klemheist.transports.repl.agent import AGENT_NAMESPACE, FIRST_TASK, Entry
+from klemheist.transports.repl.agent import AGENT_NAMESPACE, FIRST_TASK, Entry, next_task
 from klemheist.transports.repl.conversation import Board
 from klemheist.transports.repl.frames import Frame, FrameKind
 from klemheist.transports.repl.procedures import Procedure, applied, numbered, one_line, sent
@@ -55,8 +55,8 @@ class Numbers:
         """Return a free entry of the function table."""
         if self.free_entries:
             return self.free_entries.pop()
-        self.next_entry += 1
-        return self.next_entry - 1
+        entry, self.next_entry = self.next_entry, next_task(self.next_entry)
+        return entry
 
 
 class Namespace:
@@ -163,8 +163,18 @@ class Namespace:
         else:
             text = f"G[{entry}]({encode_arguments(args, kwargs, single=board.single)})"
             answer = yield from applied(board, Entry.EVAL, AGENT_NAMESPACE, text.encode())
-        if answer[0].kind is FrameKind.VALUE and answer[0].text.isdigit():
-            return int(answer[0].text)  # the commonest result, without a detour
+        return (yield from value_of(board, answer, self.tracer))
+
+    def entry_now(self, board: Board, source: Source) -> int | None:
+        """Return the entry of a function that is deployed in this very boot."""
+        known = self.entries.get(source.name)
+        if known is None or known[0] != source.hash or self.boot != board.boot:
+            return None
+        return known[1]
+
+    def resumed(self, board: Board, number: int, line: bytes) -> Procedure[object]:
+        """Go on with a call whose line was sent already."""
+        answer = yield from sent(board, number, line)
         return (yield from value_of(board, answer, self.tracer))
 
     def evaluate(self, board: Board, code: str, place: Place) -> Procedure[object]:

@@ -29,9 +29,8 @@ def run(stay: Stay, args: Namespace) -> int:
     session = stay.session
     if sys.stdin.isatty():
         _bind()
-        print(
-            f"{stay.capabilities.platform} on {stay.url}, session {session.session_id}; Ctrl-] leaves"
-        )
+        platform = stay.capabilities.platform
+        print(f"{platform} on {stay.url}, session {session.session_id}; Ctrl-] leaves")
     for source in entries():
         _one(stay, source)
     return 0

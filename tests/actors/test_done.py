@@ -5,6 +5,7 @@ import queue
 import threading
 
 import pytest
+
 from klemheist.actors.done import Done
 
 

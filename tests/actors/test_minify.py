@@ -8,6 +8,7 @@ import io
 import tokenize
 
 import pytest
+
 from klemheist.actors.minify import minify
 
 CORPUS = (

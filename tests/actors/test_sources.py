@@ -6,6 +6,7 @@ import functools
 import inspect
 
 import pytest
+
 from klemheist.actors.sources import (
     CodeSyntaxError,
     SourceUnavailable,
@@ -53,14 +54,14 @@ class Program:
     @ours.thread(
         restart=True,
     )
-    def blink(pin, *rest, state=0, **more):  # noqa: N805 - as in a Program
+    def blink(pin, *rest, state=0, **more):
         text = """one
 two"""
         while True:
             yield text
 
     @ours.setup
-    def init(pin):  # noqa: N805 - as in a Program
+    def init(pin):
         """Set up."""
         led = pin
 
@@ -110,7 +111,7 @@ def test_a_body_stands_at_top_level():
 
 def test_a_body_on_the_line_of_its_def():
     @ours.setup
-    def init(): a = 1; b = 2  # noqa: E702, F841  # fmt: skip
+    def init(): a = 1; b = 2  # noqa: E702  # fmt: skip
 
     assert body_source(init).text == "a=1;b=2\n"
 

@@ -46,7 +46,12 @@ class Results:
         try:
             self.add(measure())
         except (KlemheistError, OSError, RuntimeError) as error:
-            self.failed[name] = f"{type(error).__name__}: {str(error).splitlines()[-1]}"
+            self.fail(name, error)
+
+    def fail(self, name: str, error: Exception) -> None:
+        """Keep in one line why something was not measured."""
+        lines = str(error).strip().splitlines()
+        self.failed[name] = f"{type(error).__name__}: {lines[-1] if lines else ''}"[:160]
 
 
 def measure(url: str, size: int, counts: Counts, results: Results) -> None:
@@ -58,7 +63,7 @@ def measure(url: str, size: int, counts: Counts, results: Results) -> None:
             results.trying("reuse", lambda: _reuse(manager, session, url, counts.calls // 2))
             results.trying("warm", lambda: _warm(manager, url, port, counts.sessions, results))
         with manager.session(url) as session:  # a session each: 9 KB is not much
-            results.trying("1 KB", lambda: _blocks(session, port, counts.calls // 4))
+            results.trying("1 KB", lambda: _blocks(session, port, counts.calls // 4, results))
         with manager.session(url) as session:
             results.trying("file", lambda: files.measure(session, port, size, counts.files))
     results.trying("cold", lambda: _cold(url, counts.boots, results))
@@ -90,17 +95,17 @@ def _calls(session: Session, port: Port, rounds: int) -> dict[str, Sample]:
     )
 
 
-def _blocks(session: Session, port: Port, rounds: int) -> dict[str, Sample]:
+def _blocks(session: Session, port: Port, rounds: int, results: Results) -> dict[str, Sample]:
     with borrowed(port) as bare:
         bare.exec(workload.SOURCES[1])
     task = session.task(workload.block)
-    return in_turn(
-        rounds,
-        {
-            "bare link: 1 KB": _lent(port, workload.FETCH, workload.FETCH_ANSWER),
-            "klemheist: 1 KB": lambda: timed(task),
-        },
-    )
+    alone = {"bare link: 1 KB": _lent(port, workload.FETCH, workload.FETCH_ANSWER)}
+    try:
+        task()
+    except KlemheistError as error:
+        results.fail("klemheist: 1 KB", error)
+        return in_turn(rounds, alone)
+    return in_turn(rounds, alone | {"klemheist: 1 KB": lambda: timed(task)})
 
 
 def _reuse(manager: SessionManager, session: Session, url: str, rounds: int) -> dict[str, Sample]:

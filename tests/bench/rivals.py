@@ -6,7 +6,6 @@ import contextlib
 import io
 import os
 import tempfile
-import termios
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +31,10 @@ def measure(url: str, size: int, counts: Counts, results: Results) -> None:
     with bridged(url) as path:
         results.add(_through_bridge(path, counts.calls // 4))
     for rival in (_Belay, _Mpremote):
-        with bridged(url) as path:
-            _measure_rival(rival(path), size, counts, results)
+        for _ in range(ATTEMPTS):  # each on a fresh board: a failed attempt may hold its port
+            with bridged(url) as path:
+                if _measure_rival(rival(path), size, counts, results):
+                    break
 
 
 def _through_bridge(path: str, rounds: int) -> dict[str, Sample]:
@@ -47,7 +48,7 @@ def _through_bridge(path: str, rounds: int) -> dict[str, Sample]:
         os.close(port)
 
 
-def _measure_rival(rival: Rival, size: int, counts: Counts, results: Results) -> None:
+def _measure_rival(rival: Rival, size: int, counts: Counts, results: Results) -> bool:
     name, n = rival.name, counts.rival_calls
     data = workload.contents(size)
 
@@ -56,11 +57,11 @@ def _measure_rival(rival: Rival, size: int, counts: Counts, results: Results) ->
         try:
             results.add(in_turn(rounds, {key: lambda: timed(act)}, warm_up=warm_up))
         except Exception as error:  # noqa: BLE001 - a rival's failures are of any type
-            results.failed[key] = _line(error)
+            results.fail(key, error)
 
     with contextlib.redirect_stdout(io.StringIO()):
         if not _connected(rival, results):
-            return
+            return False
         step("call", n, lambda: _same(rival.call(), workload.ANSWER), 2)
         step("1 KB", n // 2, lambda: _same(rival.fetch(), workload.BLOCK), 1)
         step("write file", 1, lambda: rival.write(data))
@@ -68,38 +69,21 @@ def _measure_rival(rival: Rival, size: int, counts: Counts, results: Results) ->
             step("read file", 1, lambda: _same(rival.read(), data))
         with contextlib.suppress(Exception):
             rival.close()
+    return True
 
 
 def _connected(rival: Rival, results: Results) -> bool:
-    """Connect, trying again where it fails; count both."""
+    """Connect, and count the attempts and those that failed."""
     tried, failed = f"{rival.name} connections", f"{rival.name} failed connections"
-    for _ in range(ATTEMPTS):
-        results.counted[tried] = results.counted.get(tried, 0) + 1
-        try:
-            took = timed(rival.connect)
-        except Exception as error:  # noqa: BLE001 - as above
-            results.counted[failed] = results.counted.get(failed, 0) + 1
-            results.failed[f"{rival.name}: connect"] = _line(error)
-            _drain(rival.path)
-        else:
-            results.add({f"{rival.name}: connect": Sample((took,))})
-            return True
-    return False
-
-
-def _line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[-1] if lines else ''}"[:120]
-
-
-def _drain(path: str) -> None:
-    """Bring the board to its prompt and forget what it said, so that the next attempt is fair."""
-    port = os.open(path, os.O_RDWR | os.O_NOCTTY)
+    results.counted[tried] = results.counted.get(tried, 0) + 1
     try:
-        termios.tcflush(port, termios.TCIOFLUSH)
-        Bare(port, port).enter().leave()
-    finally:
-        os.close(port)
+        took = timed(rival.connect)
+    except Exception as error:  # noqa: BLE001 - as above
+        results.counted[failed] = results.counted.get(failed, 0) + 1
+        results.fail(f"{rival.name}: connect", error)
+        return False
+    results.add({f"{rival.name}: connect": Sample((took,))})
+    return True
 
 
 def _same(found: object, expected: object) -> None:

@@ -131,7 +131,9 @@ def test_info_says_what_the_board_is(capsys):
 
 
 def test_the_repl_runs_lines_and_survives_errors(capsys, monkeypatch):
-    typed = "x = 5\ndef f():\n  return x\n\nf()\nobject\n1/0\nprint(x)\n(\nx =\n\x1d\nprint('never')\n"
+    typed = (
+        "x = 5\ndef f():\n  return x\n\nf()\nobject\n1/0\nprint(x)\n(\nx =\n\x1d\nprint('never')\n"
+    )
     monkeypatch.setattr("sys.stdin", io.StringIO(typed.replace("(\nx =\n", "x =\n")))
 
     assert main(["repl"]) == OK

@@ -3,9 +3,10 @@ from __future__ import annotations
 import inspect
 import re
 
+import pytest
+
 import klemheist
 import klemheist.errors
-import pytest
 from klemheist.errors import KlemheistError
 
 

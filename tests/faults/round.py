@@ -16,7 +16,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from klemheist.actors.device.reopen import Reopening
-
 from tests.transports.conformance import Holdings
 
 from .kinds import KINDS, NEW_BOOT, SAME_BOOT, Fault
@@ -54,7 +53,9 @@ class Report:
         ratios = self.kill_ratios
         if ratios:
             median = statistics.median(ratios)
-            table.append(f"after a kill: {median:.2f} x the board's own start, max {max(ratios):.2f}")
+            table.append(
+                f"after a kill: {median:.2f} x the board's own start, max {max(ratios):.2f}"
+            )
         return [*table, f"{self.faults} faults, {len(self.late)} calls past their deadline"]
 
 

@@ -1,7 +1,7 @@
-"""Where faults happen: a board, a manager with one session on it, and a judge that shares no code.
+"""Where faults happen: a board, a manager with one session, and a judge that shares no code.
 
-A stage plants a mark in the board's `__main__` before anybody comes, and looks at the end, through a
-separate bare raw REPL, for names, files and pins that were left. Where the mark is gone the board
+A stage plants a mark in the board's `__main__` before anybody comes, and looks at the end, through
+a separate bare raw REPL, for names, files and pins that were left. Where the mark is gone the board
 was reset: that counts as clean only if somebody asked for a reset.
 """
 
@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from klemheist.actors.session.program import Program, setup, task, teardown
 from klemheist.supervisors.manager import SessionManager
-
 from tests.boards.bare import BareRepl
 from tests.boards.mangler import Mangler
 from tests.boards.tcp_board import TcpBoard
@@ -37,6 +36,8 @@ SLACK = 0.5
 """Seconds that a caller may be told after its deadline, on a machine that does other work too."""
 AFTER = 12.0
 """Seconds for the call after a fault: the longest way is three rungs and the board's own start."""
+QUICK = 1.0
+"""Seconds for a call on a line that damages bytes."""
 LEFTOVERS = (
     "import os, machine; print(repr((sorted(n for n in globals() if n[0] != '_' or n == '_k'), "
     "sorted(os.listdir()), machine.Pin.state())))"
@@ -52,20 +53,24 @@ class Guest(Program):
 
         led = Pin(pin, Pin.OUT)
         led.value(1)
-        with open("guest.txt", "w") as file:
+        with open("guest.txt", "w") as file:  # noqa: PTH123 -- the device has no pathlib
             file.write("here")
         runs = [0]
 
-    @task
+    @task(timeout=AFTER)
     def add(a, b):
+        return a + b
+
+    @task(timeout=QUICK)
+    def add_quickly(a, b):
         return a + b
 
     @teardown
     def leave():
         import os
 
-        led.value(0)
-        os.remove("guest.txt")
+        led.value(0)  # noqa: F821 -- a name of the session's namespace
+        os.remove("guest.txt")  # noqa: PTH107 -- as above
 
 
 class SmallGuest(Program):
@@ -75,7 +80,7 @@ class SmallGuest(Program):
     def init():
         runs = [0]
 
-    @task
+    @task(timeout=AFTER)
     def add(a, b):
         return a + b
 
@@ -193,12 +198,11 @@ class Stage:
         """Show that the session works, with its code deployed; return the seconds it took."""
         began = time.monotonic()
         a, b = self.random.randrange(10_000), self.random.randrange(10_000)
-        add = self.session.program.add
-        result = self.timed("add", AFTER, lambda: add.submit(a, b).get(timeout=AFTER))
+        result = self.timed("add", AFTER, lambda: self.session.program.add(a, b))
         assert result == a + b, f"{a} + {b} is not {result}"
         return time.monotonic() - began
 
-    # -- the judge ----------------------------------------------------------------------------------
+    # -- the judge ---------------------------------------------------------------------------------
 
     def _left_behind(self) -> str | None:
         if self.board is None:

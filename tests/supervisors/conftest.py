@@ -4,6 +4,7 @@ import itertools
 import threading
 
 import pytest
+
 from klemheist.actors.runtime import Actor, Exit, ExitReason, Ignore
 
 _numbers = itertools.count(1)
@@ -49,9 +50,9 @@ class Worker(Actor):
     def on_receive(self, message):
         if isinstance(message, ExitReason):
             raise Exit(message)
-        elif isinstance(message, BaseException):
+        if isinstance(message, BaseException):
             raise message
-        elif message == "hang":
+        if message == "hang":
             self.script.hanging.release()
             self.script.gate.wait(10)
         return self.number

@@ -6,6 +6,7 @@ import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from klemheist.actors.runtime import Actor, ExitReason
 from klemheist.supervisors import effects as do
 from klemheist.supervisors.child import child

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from klemheist.actors.runtime import ExitReason, ManualClock
 from klemheist.supervisors.child import Backoff, child
 from klemheist.supervisors.dynamic import DynamicSupervisor

@@ -7,8 +7,9 @@ import inspect
 import re
 from pathlib import Path
 
-import klemheist
 import pytest
+
+import klemheist
 from klemheist.actors.session import functions
 from klemheist.supervisors import async_manager, manager
 

@@ -5,6 +5,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from klemheist.actors.runtime import Actor, ExitReason
 from klemheist.supervisors.child import BRUTAL_KILL, Backoff, ChildSpec, Restart, check_child_specs
 from klemheist.supervisors.child import child as child_spec

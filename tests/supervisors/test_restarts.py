@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+
 from klemheist.actors.runtime import ActorDead, ExitReason, ManualClock, WouldDeadlock
 from klemheist.supervisors import events as told
 from klemheist.supervisors.child import Backoff, child

@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+
 from klemheist.actors.runtime import ActorDead, AskTimeout, ExitReason
 from klemheist.supervisors import events as told
 from klemheist.supervisors.child import BRUTAL_KILL, INFINITY, child

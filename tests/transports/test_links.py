@@ -14,6 +14,7 @@ from contextlib import suppress
 
 import pytest
 import serial
+
 from klemheist.transports import (
     Link,
     LinkBusy,
@@ -22,7 +23,6 @@ from klemheist.transports import (
     create_link,
     microbit,
 )
-
 from tests.transports.conformance import (
     SECONDS,
     BoardPeer,

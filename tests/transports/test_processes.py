@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from klemheist.transports import create_link
 
+from klemheist.transports import create_link
 from tests.transports.conformance import Inbox, descendants
 
 STUBBORN = (

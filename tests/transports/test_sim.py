@@ -8,9 +8,9 @@ import subprocess
 import sys
 
 import pytest
+
 from klemheist.transports import LinkBusy, LinkError, create_link
 from klemheist.transports.sim import board_folder, interpreter, node
-
 from tests.transports.conformance import (
     RAW_BANNER,
     BoardPeer,

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from klemheist.transports import UnknownScheme, create_link, parse_url
 
 

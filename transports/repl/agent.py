@@ -26,21 +26,31 @@ LONGEST_STATEMENT: Final = 700
 
 
 class Entry(IntEnum):
-    """The fixed entries of the device's function table; tasks come after them."""
+    """The fixed entries of the device's function table.
 
-    EVAL = 0  # (namespace, source) -> the expression's value
-    EXEC = 1  # (namespace, source) -> None
-    ADD = 2  # (piece) -> None: a long source arrives in pieces
-    APPLY = 3  # (entry, namespace) -> the entry applied to the assembled pieces
-    OPEN = 4  # (namespace) -> None
-    BIND = 5  # (entry, namespace, name) -> None: a deployed function gets its entry
-    CLOSE = 6  # (namespace, entries) -> the free memory after it
-    FREE = 7  # () -> the free memory after a collection
-    STEP = 8  # (thread) -> the seconds to wait; this and the next are sent on first use
-    STOP = 9  # (thread) -> whether it has ended
+    The first tasks have the numbers of one digit: each byte of a line costs the smallest board more
+    than the host spends on all of the call.
+    """
+
+    EVAL = 10  # (namespace, source) -> the expression's value
+    EXEC = 11  # (namespace, source) -> None
+    ADD = 12  # (piece) -> None: a long source arrives in pieces
+    APPLY = 13  # (entry, namespace) -> the entry applied to the assembled pieces
+    OPEN = 14  # (namespace) -> None
+    BIND = 15  # (entry, namespace, name) -> None: a deployed function gets its entry
+    CLOSE = 16  # (namespace, entries) -> the free memory after it
+    FREE = 17  # () -> the free memory after a collection
+    STEP = 18  # (thread) -> the seconds to wait; this and the next are sent on first use
+    STOP = 19  # (thread) -> whether it has ended
 
 
-FIRST_TASK: Final = len(Entry)
+FIRST_TASK: Final = 0
+
+
+def next_task(entry: int) -> int:
+    """Return the entry for a task that follows `entry`, past the fixed ones."""
+    return max(Entry) + 1 if entry + 1 == min(Entry) else entry + 1
+
 
 FACTS: Final = b"W[0]=='<f',t!=None,M()"
 """What a board is asked once its agent stands: single floats, threads, free memory."""
@@ -56,24 +66,24 @@ def f(n,k,t):
  return '\\x1e%d%c%d,%d,%s'%(n,k,len(b),int.from_bytes(b,'little')%{PRIME}+k,t)
 """,
     f"""\
-def k(n,*a):
+def k(n,i=0,*a):
  s=q[0]
  if n<0:
   print(f(n,61,e((q[3],s,q[1],q[2]!=''))),end='')
   return
  if n!=q[1]:
-  if n!=(int.from_bytes(bytes(repr(a),'utf8'),'little')+s*{STRIDE})%{PRIME}*2+s%2+2:return
+  if n!=(int.from_bytes(bytes(repr(a),'utf8'),'little')+s*{STRIDE}+i)%{PRIME}*2+s%2+2:return
   q[0]=(s+1)%{COUNTS}
   q[1]=n
   q[2]=''
-  try:q[2]=f(n,61,e(G[a[0]](*a[1:])))
+  try:q[2]=f(n,61,e(G[i](*a)))
   except T as x:q[2]=f(n,35,str(x))
   except Exception as x:
    q[2]=f(n,33,e((str(type(x))[8:-2],str(x))))
    print(q[2],end='')
    raise
  print(q[2]or f(n,63,''),end='')
- if z and gc.mem_free()<3500:gc.collect()
+ if z and(s%4==0 or len(q[2])>99):gc.collect()
 """,
     """\
 def E(s,x):return eval(x,S[s])
@@ -85,6 +95,7 @@ def X(s,x):exec(x,S[s])
 def J(i,s):
  x=b''.join(B)
  B.clear()
+ if z:gc.collect()
  return G[i](s,x)
 """,
     """\
@@ -92,12 +103,11 @@ def O(s):S[s]={'__name__':'session'}
 """,
     """\
 def D(i,s,n):
- while len(G)<=i:G.append(None)
  G[i]=S[s][n]
 """,
     """\
 def Q(s,i):
- for j in i:G[j]=None
+ for j in i:G.pop(j,0)
  S.pop(s,0)
  B.clear()
  return M()
@@ -119,7 +129,7 @@ def statements(boot: str, count: int) -> list[str]:
     """
     setup = f"import gc,sys\nB=[]\nq=[{count},-1,'',{boot!r}]"
     threads = "try:\n import _thread as t\nexcept ImportError:t=None"
-    table = "S={0:globals()}\nG=[E,X,B.append,J,O,D,Q,M,0,0]\nz=0<M()<64000"
+    table = "S={0:globals()}\nG={10:E,11:X,12:B.append,13:J,14:O,15:D,16:Q,17:M}\nz=0<M()<64000"
     parts = [setup, threads, *split(DECODER_SOURCE), *split(ENCODER_SOURCE), *_CORE, table]
     return list(gather(parts))
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
-from .frames import COUNTS, MARK, Frame, FrameKind, FrameScanner, status_question
-from .machine import INTERRUPT, Kind, ReplMachine
+from .frames import COUNTS, Frame, FrameKind, FrameScanner, status_question
+from .machine import END, INTERRUPT, Kind, ReplMachine
 from .table import State
 
 NO_FRAME: Final = -1
@@ -24,7 +24,6 @@ MOST_ERROR_TEXT: Final = 16 * 1024
 """Bytes of traceback that are kept; more than any real one, and bounded."""
 
 CALL_END: Final = b"\x04\x04>"
-ERROR_END: Final = b"\x04>"
 SILENT_KINDS: Final = (FrameKind.VALUE, FrameKind.NO_LITERAL)
 """The kinds of frames after which no traceback comes."""
 MOST_HELD: Final = 64 * 1024
@@ -204,7 +203,11 @@ class Conversation:
     def _feed_frame(self, data: bytes) -> list[Outcome]:
         """The short path: a reply that is nothing but a frame needs no look at each mark."""
         data, self._held = self._held + data, b""
-        if data[:1] == MARK and self.machine.state is State.RUNNING:
+        if self.machine.state is State.RUNNING and self._scanner.may_begin(data):
+            end = data.find(END)
+            if (end < 0 or data[end:] in CALL_END[:2]) and len(data) < MOST_HELD:
+                self._held = data
+                return []
             if data.endswith(CALL_END):
                 frame = self._scanner.whole(data[: -len(CALL_END)])
                 if frame is not None and frame.kind in SILENT_KINDS:
@@ -212,9 +215,6 @@ class Conversation:
                     reply, self._reply, self._step = self._reply, Reply(), None
                     reply.ended, reply.frame = True, frame
                     return [Outcome(reply=reply)]
-            elif not data.endswith(ERROR_END) and len(data) < MOST_HELD:
-                self._held = data
-                return []
         return self._feed(data)
 
     def _feed(self, data: bytes) -> list[Outcome]:
@@ -226,7 +226,7 @@ class Conversation:
                 case Kind.ACCEPTED:
                     self._reply.accepted = True
                 case Kind.ERROR_TEXT:
-                    self._error_text(piece)
+                    self._error_text(piece, outcomes)
                 case Kind.ENDED | Kind.READY:
                     self._end(outcomes)
                 case Kind.WRITE:
@@ -263,9 +263,14 @@ class Conversation:
         if piece:
             outcomes.append(Outcome(output=piece))
 
-    def _error_text(self, piece: bytes) -> None:
+    def _error_text(self, piece: bytes, outcomes: list[Outcome]) -> None:
         if self._step is not None and self._step.number != NO_FRAME:
             piece = self._scanner.feed(piece)
+            frame = self._scanner.frame
+            if frame is not None and frame.kind in SILENT_KINDS:  # no traceback: a thread prints
+                if piece:
+                    outcomes.append(Outcome(output=piece))
+                return
         if len(self._reply.error) < MOST_ERROR_TEXT:
             self._reply.error += piece
 
@@ -287,8 +292,8 @@ class Conversation:
         if step.number != NO_FRAME:
             held = self._scanner.flush()
             reply.frame = self._scanner.frame
-            if reply.frame is not None and reply.frame.kind in "=#" and reply.error:
-                held, reply.error = held + reply.error, b""  # printed late, by a thread
+            if reply.frame is not None and reply.frame.kind in SILENT_KINDS and reply.error:
+                held, reply.error = held + reply.error, b""  # it came before the frame
             if held:
                 outcomes.append(Outcome(output=held))
         outcomes.append(Outcome(reply=reply))

@@ -101,10 +101,14 @@ def enter() -> Procedure[Reply]:
     raise Silent("the raw prompt did not come")
 
 
+def step_of(line: bytes, number: int = -1) -> Step:
+    """Return the step that sends a line; a longer one has more time to be accepted."""
+    return Step(Do.EXECUTE, line, number, ACCEPT_WITHIN + len(line) / SLOWEST_BYTES)
+
+
 def exchange(line: bytes, number: int = -1) -> Procedure[Reply]:
     """Send one line and come back to the prompt, by force if the reply got lost."""
-    within = ACCEPT_WITHIN + len(line) / SLOWEST_BYTES
-    reply = yield Step(Do.EXECUTE, line, number, within)
+    reply = yield step_of(line, number)
     if not reply.ended:
         yield from enter()
     return reply

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 import threading
 import time
@@ -10,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
+
 from klemheist.actors.device.call import Call
 from klemheist.actors.device.device import Device
 from klemheist.actors.device.port import DeviceEvent, Port
 from klemheist.actors.device.reopen import Reopening
+from klemheist.actors.runtime.timers import TIMERS
 from klemheist.actors.session.remote import Namespace, Numbers, Place
 from klemheist.transports.registry import create_link
-
 from tests.boards.tcp_board import TcpBoard
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Rig:
             self.port.closed.get(timeout=SECONDS)
         if self.ref.is_alive():
             self.ref.stop()
+        TIMERS.rest()
 
     def again(self) -> None:
         """A new incarnation of the actor, as its supervisor would start it."""
@@ -68,7 +69,9 @@ class Rig:
 
     # -- calls
 
-    def submit(self, code: str, *, owner: str = "one", timeout: float = SECONDS, **more: Any) -> Future[Any]:
+    def submit(
+        self, code: str, *, owner: str = "one", timeout: float = SECONDS, **more: Any
+    ) -> Future[Any]:
         """Evaluate or execute code in the owner's namespace."""
         namespace = self._names.setdefault(owner, Namespace(self._numbers))
 
@@ -99,11 +102,12 @@ class Rig:
             self.events.append(event)
             self._changed.notify_all()
 
-    def wait_for(self, kind: str, *, after: int = 0) -> DeviceEvent:
-        """Wait until an event of this kind was told, behind the first `after` of all events."""
+    def wait_for(self, kind: str, *, after: int = 0, count: int = 1) -> DeviceEvent:
+        """Wait for the `count`-th event of this kind, behind the first `after` of all events."""
 
         def found() -> DeviceEvent | None:
-            return next((e for e in itertools.islice(self.events, after, None) if e.kind == kind), None)
+            told = [e for e in self.events[after:] if e.kind == kind]
+            return told[count - 1] if len(told) >= count else None
 
         with self._changed:
             assert self._changed.wait_for(found, SECONDS), f"no {kind!r} in {self.events}"

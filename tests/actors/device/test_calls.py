@@ -67,12 +67,13 @@ def test_output_goes_to_the_call_that_printed_it_and_else_is_an_event(make_rig, 
     assert b"".join(heard) == b"mine\r\n"
     rig.run("import _thread")
     rig.run("def later():\n time.sleep(0.1)\n print('unasked')")
+    before = len(rig.events)
     rig.run("_thread.start_new_thread(later, ())")
-    event = rig.wait_for("output", after=len(rig.events))
+    event = rig.wait_for("output", after=before)
     assert event.data.startswith(b"unasked")
 
 
-# -- deadlines -----------------------------------------------------------------------------------------
+# -- deadlines -------------------------------------------------------------------------------------
 
 
 def test_the_deadline_counts_from_submission_and_a_waiting_call_interrupts_nothing(shared):
@@ -113,7 +114,7 @@ def test_the_ladder_climbs_rung_by_rung_to_a_new_board(make_rig):
     assert rig.port.generation == 2
 
 
-# -- while a long call runs ----------------------------------------------------------------------------
+# -- while a long call runs ------------------------------------------------------------------------
 
 
 def test_status_is_answered_at_once_during_a_ten_second_call(shared):
@@ -177,6 +178,8 @@ def test_an_idle_healthy_device_arms_no_timer_and_wakes_no_thread(make_rig):
     before = switches()
     time.sleep(1.0)
     assert switches() == before
+    rig.close()
+    timers.rest()
 
 
 def switches() -> dict[str, str]:

@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+
 from klemheist.actors.device.debts import Debt
 from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.device.states import DeviceState
@@ -16,7 +17,6 @@ from klemheist.transports.errors import DeviceReset, LinkError, LinkLost, LinkTi
 from klemheist.transports.registry import create_link
 from klemheist.transports.repl.agent import Entry
 from klemheist.transports.repl.procedures import numbered
-
 from tests.boards.bare import BareRepl
 
 from .conftest import BUSY, SECONDS
@@ -26,7 +26,7 @@ def drop_soon(board) -> None:
     threading.Timer(0.05, board.drop).start()
 
 
-# -- boots ---------------------------------------------------------------------------------------------
+# -- boots -----------------------------------------------------------------------------------------
 
 
 def test_a_link_that_drops_fails_the_call_in_flight_and_comes_back_with_the_same_boot(
@@ -53,9 +53,10 @@ def test_an_idempotent_call_is_sent_again_by_itself(make_rig, board):
 def test_a_board_that_was_started_anew_is_a_new_generation(make_rig, board):
     rig = make_rig(board.url).up()
     boot = rig.port.board.boot
+    before = len(rig.events)
     board.kill()
     board.respawn()
-    rig.wait_for("up", after=len(rig.events))
+    rig.wait_for("up", after=before)
     assert rig.port.generation == 2
     assert rig.port.board.boot != boot
 
@@ -78,8 +79,8 @@ def test_a_link_is_reopened_again_and_again_with_backoff(make_rig, board):
     rig = make_rig(board.url).up()
     board.refuse(True)
     board.drop()
-    while rig.port.counters.reopened < 5:
-        rig.wait_for("opening", after=len(rig.events))
+    for number in range(2, 7):
+        rig.wait_for("down", count=number)
     assert rig.port.state is not DeviceState.FAILED
     board.refuse(False)
     assert rig.run("1") == 1
@@ -132,7 +133,7 @@ def test_a_board_that_hangs_and_comes_alive_goes_on_in_the_same_boot(make_rig):
     assert rig.run("len(n)") in (1, 2)
 
 
-# -- owed ----------------------------------------------------------------------------------------------
+# -- owed ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("respawn", [False, True])
@@ -167,7 +168,7 @@ def test_a_debt_that_always_breaks_the_device_does_not_keep_it_away(make_rig, bo
     assert len(rig.port.debts) == 0
 
 
-# -- attaching -----------------------------------------------------------------------------------------
+# -- attaching -------------------------------------------------------------------------------------
 
 
 def test_opening_keeps_the_memory_of_the_device(make_rig, board):
@@ -232,7 +233,7 @@ def test_what_a_firmware_can_do_is_asked_once(make_rig, host_board):
     assert rig.port.board.facts["firmware"] is changed
 
 
-# -- the actor crashes ---------------------------------------------------------------------------------
+# -- the actor crashes -----------------------------------------------------------------------------
 
 
 def crash():
@@ -252,10 +253,21 @@ def test_an_actor_that_crashes_leaves_the_link_open_for_the_next_in_the_same_boo
     assert rig.port.generation == 1
 
 
+def test_calls_wait_for_the_actor_that_is_started_anew_but_not_past_their_deadline(make_rig):
+    rig = make_rig("sim:").up()
+    rig.ref.actor().post(crash)
+    error = rig.fails(rig.submit("1", timeout=0.1), LinkTimeout)
+    assert error.maybe_executed is False
+    waiting = rig.submit("2")
+    rig.again()
+    assert waiting.get(timeout=SECONDS) == 2
+
+
 def test_an_actor_that_crashes_while_it_opens_leaves_one_link(make_rig, board):
     rig = make_rig(board.url).up()
+    before = len(rig.events)
     board.drop()
-    rig.wait_for("opening", after=len(rig.events))
+    rig.wait_for("opening", after=before)
     rig.ref.actor().post(crash)
     rig.again()
     assert rig.run("1") == 1
@@ -269,7 +281,7 @@ def test_a_listener_that_fails_does_not_harm_the_device(make_rig):
     assert rig.up().run("1") == 1
 
 
-# -- what cannot be opened -----------------------------------------------------------------------------
+# -- what cannot be opened -------------------------------------------------------------------------
 
 
 def unused_port() -> int:
@@ -327,5 +339,3 @@ def test_a_hard_reset_that_hangs_is_given_up_and_the_device_goes_down(make_rig, 
     rig.port.create_link = create
     gate.set()
     assert rig.run("1") == 1
-
-

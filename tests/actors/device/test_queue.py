@@ -7,6 +7,7 @@ from collections import defaultdict
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from klemheist.actors.device import call as call_module
 from klemheist.actors.device.call import MOST_WAITING, Call, FairQueue
 from klemheist.actors.device.intake import Intake
@@ -120,7 +121,7 @@ def test_a_full_lane_refuses_and_others_are_not_touched(monkeypatch):
     assert MOST_WAITING >= 100
 
 
-# -- what each caller is told -----------------------------------------------------------------------
+# -- what each caller is told ----------------------------------------------------------------------
 
 
 @pytest.fixture

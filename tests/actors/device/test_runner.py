@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from klemheist.actors.device.debts import MOST_TRIES, Debt, Debts
 from klemheist.actors.device.runner import GRACE, Runner
 from klemheist.actors.device.suspicion import QUESTION, Suspicion
@@ -123,7 +124,7 @@ def test_an_abandoned_procedure_is_closed_and_tells_nobody():
     assert (closed, bench.ended, bench.runner.active) == ([True], [], False)
 
 
-# -- the watch ---------------------------------------------------------------------------------------
+# -- the watch -------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def test_a_stopped_watch_never_checks(clock):
     assert (checks, len(timers)) == ([], 0)
 
 
-# -- suspicion ---------------------------------------------------------------------------------------
+# -- suspicion -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cut", range(len(BANNER) + 1))
@@ -190,7 +191,7 @@ def test_a_suspicion_ends_with_its_call():
     assert not suspicion.is_confirmed
 
 
-# -- debts -------------------------------------------------------------------------------------------
+# -- debts -----------------------------------------------------------------------------------------
 
 
 def paying(log, name, error=None):

@@ -7,6 +7,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from klemheist.actors.device.port import Port
 from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.device.states import LIFE, DeviceState, Happening
@@ -78,5 +79,5 @@ def test_with_a_number_of_attempts_it_gives_up_after_them():
 def test_jitter_only_ever_adds_its_share(failed):
     reopening = Reopening(first=1.0, longest=8.0, jitter=0.25, failed=failed)
     delay = reopening.next_delay()
-    plain = min(8.0, 2.0**min(failed, 10))
+    plain = min(8.0, 2.0 ** min(failed, 10))
     assert plain <= delay <= plain * 1.25

@@ -5,6 +5,7 @@ import threading
 
 import pykka
 import pytest
+
 from klemheist.actors.runtime import (
     Actor,
     ActorDead,

@@ -6,6 +6,7 @@ import time
 
 import pykka
 import pytest
+
 from klemheist.actors.runtime import AskTimeout, Future, FutureCancelled
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from klemheist import SessionManager, SessionOptions
 
 HOST = "exec:python tests/boards/raw_repl_host.py"

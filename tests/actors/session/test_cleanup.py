@@ -5,13 +5,14 @@ import threading
 import time
 
 import pytest
+from loguru import logger
+
 from klemheist import (
     Resource,
     ResourceCleanupError,
     SessionManager,
     SessionOptions,
 )
-from loguru import logger
 
 
 @pytest.fixture

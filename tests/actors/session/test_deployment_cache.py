@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+
 from klemheist import ArgumentError, DeployedMethodInfo, DeviceError, ResultTypeError
 from klemheist.actors.session import remote
 
@@ -100,7 +101,7 @@ def test_entries_that_a_new_boot_frees_do_not_collide(manager):
         g = two.task(source="def g():\n return 'g'")
         h = two.task(source="def h():\n return 'h'")
         assert (f(), g(), h()) == ("f", "g", "h")
-        with pytest.raises(Exception, match="boot|SystemExit|reset"):
+        with pytest.raises(Exception, match="boot"):
             one("raise SystemExit")
         assert (h(), f(), g(), f(), h()) == ("h", "f", "g", "f", "h")
 
@@ -141,7 +142,7 @@ def test_what_no_literal_can_say_is_refused_either_way(s):
     with pytest.raises(ArgumentError, match="object") as refused:
         same(object())
     assert "\n" not in str(refused.value)
-    with pytest.raises(ResultTypeError, match="Pin|type|module"):
+    with pytest.raises(ResultTypeError, match="is of type"):
         s("__import__('time')")
     assert same([1, {"a": 2.5}]) == [1, {"a": 2.5}]
 

@@ -1,6 +1,8 @@
+# ruff: noqa: F821 -- functions here run on the device
 from __future__ import annotations
 
 import pytest
+
 from klemheist import (
     DeviceError,
     DeviceReset,
@@ -196,8 +198,8 @@ class Counter(Program):
 
     @task
     def up():
-        n[0] += 1  # noqa: F821
-        return n[0]  # noqa: F821
+        n[0] += 1
+        return n[0]
 
 
 def test_a_program_is_bound_to_its_session_and_recovers(manager):
@@ -219,13 +221,16 @@ def test_a_program_is_validated_before_anything_is_sent():
 @pytest.mark.req("SES-006")
 def test_a_setup_that_fails_leaves_no_session(manager):
     before = manager.get_session_stats()
-    with pytest.raises(DeviceError), manager.session("sim:", program=Counter(start=None)) as session:
+    with (
+        pytest.raises(DeviceError),
+        manager.session("sim:", program=Counter(start=None)) as session,
+    ):
         session.program.up()
 
     class Broken(Program):
         @setup
         def init():
-            1 / 0
+            print(1 / 0)
 
     with pytest.raises(DeviceError, match="ZeroDivisionError"):
         manager.session("sim:", program=Broken()).__enter__()

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+
 from klemheist import (
     AsyncSessionManager,
     DeviceError,
@@ -122,7 +123,7 @@ def test_end_session_cleans_up_and_unregisters(manager):
     session = manager.create_session("sim:")
     manager.end_session(session.session_id)
     assert not session.is_active
-    assert session.session_id not in {manager.current_session_id}
+    assert session.session_id != manager.current_session_id
     assert session.done.is_set()
 
 

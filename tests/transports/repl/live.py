@@ -1,14 +1,15 @@
 """Procedures over a real link, one thread, blocking: what the Device actor does, in fifty lines.
 
-    with LinkDriver("sim:") as driver:
-        driver.attach()
-        frame, error = driver.call(Entry.FREE)
+with LinkDriver("sim:") as driver:
+    driver.attach()
+    frame, error = driver.call(Entry.FREE)
 """
 
 from __future__ import annotations
 
 import queue
 import time
+from collections.abc import Callable
 from typing import Any, Final, Self
 
 from klemheist.transports.errors import LinkError
@@ -42,6 +43,8 @@ class LinkDriver:
         self.output = b""
         self.signs = self.attachments = 0
         self.firmware: dict[str, Firmware] = {}
+        self.up: Callable[[bytes], bytes] = bytes
+        """What happens to bytes on their way to the board."""
         self._hurry = hurry
         self._arrived: queue.SimpleQueue[bytes | LinkError] = queue.SimpleQueue()
         self.link = create_link(url)
@@ -108,7 +111,7 @@ class LinkDriver:
         if step.do is Do.INTERRUPT:
             self.link.interrupt()
         else:
-            self.link.write(data)
+            self._write(data)
         until = time.monotonic() + (SECONDS if step.within is None else step.within * self._hurry)
         reply = None
         while reply is None:
@@ -123,6 +126,10 @@ class LinkDriver:
             else:
                 reply = self._take(arrived)
         return reply
+
+    def _write(self, data: bytes) -> None:
+        if changed := self.up(data):
+            self.link.write(changed)
 
     def _settle(self) -> Reply | None:
         return self._handle(self.talk.settle())
@@ -145,6 +152,6 @@ class LinkDriver:
             self.output += outcome.output
             self.signs += outcome.sign
             if outcome.write:
-                self.link.write(outcome.write)
+                self._write(outcome.write)
             reply = outcome.reply or reply
         return reply

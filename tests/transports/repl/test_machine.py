@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
 from klemheist.transports.repl.machine import Event, Kind, ReplMachine
 from klemheist.transports.repl.table import State
 
@@ -143,9 +144,7 @@ class MachineAndModel(RuleBasedStateMachine):
 
 
 TestMachineAndModel = MachineAndModel.TestCase
-TestMachineAndModel.settings = settings(
-    max_examples=60, stateful_step_count=20, deadline=None
-)
+TestMachineAndModel.settings = settings(max_examples=80, stateful_step_count=20, deadline=None)
 
 
 # --- what the machine refuses to send ---
@@ -184,7 +183,8 @@ def kinds(events):
 def test_the_prompt_is_found_whatever_line_ends_a_terminal_makes(ends):
     machine = ReplMachine()
     machine.enter()
-    assert machine.feed(b"$ " + ends + b"raw REPL; CTRL-B to exit" + ends + b">")[-1].kind is Kind.READY
+    events = machine.feed(b"$ " + ends + b"raw REPL; CTRL-B to exit" + ends + b">")
+    assert events[-1].kind is Kind.READY
 
 
 def test_a_command_that_awaits_its_ok_takes_late_output_as_text():

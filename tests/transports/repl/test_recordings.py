@@ -1,4 +1,4 @@
-"""What real boards said is understood in the same way whole, byte by byte, and however it is cut."""
+"""What real boards said means the same whole, byte by byte, and however it is cut."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
+
 from klemheist.transports.repl.machine import INTERRUPT, Kind, ReplMachine
 
 from .test_machine import SIGNS, joined

@@ -6,6 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+
 from klemheist.transports.repl.machine import ReplMachine
 from klemheist.transports.repl.table import MOVES, OURS, IllegalMove, State, Token, move, page
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from klemheist.transports.errors import KlemheistError
 from klemheist.transports.repl.device_values import DECODER_SOURCE, ENCODER_SOURCE
 from klemheist.transports.repl.values import (
