@@ -31,19 +31,19 @@ class LinkError(KlemheistError):
         """True where the device may have run the call whose answer is missing (DESIGN 3.5)."""
 
 
-class LinkLost(LinkError, ConnectionError):
+class LinkLost(LinkError, ConnectionError):  # noqa: N818 -- the words of DESIGN 5
     """The link was open and is gone: unplugged, closed by its peer, its process killed."""
 
     advice = "the device is reopened by itself; send the call again if it may run twice"
 
 
-class DeviceReset(LinkError, ConnectionError):
+class DeviceReset(LinkError, ConnectionError):  # noqa: N818 -- as above
     """The device's interpreter booted anew while a call was under way (DESIGN 3.4)."""
 
     advice = "what lived in the device's memory is gone; deployments are sent again when needed"
 
 
-class LinkTimeout(LinkError, TimeoutError):
+class LinkTimeout(LinkError, TimeoutError):  # noqa: N818 -- as above
     """No answer within the deadline; recovery goes on by itself (DESIGN 3.3).
 
     `recovery` is a future of the rung of the ladder that worked, where a ladder was started.
@@ -54,13 +54,13 @@ class LinkTimeout(LinkError, TimeoutError):
     recovery: object | None = None
 
 
-class LinkBusy(LinkError):
+class LinkBusy(LinkError):  # noqa: N818 -- as above
     """Somebody else holds the port."""
 
     advice = "close the other program, or share its session"
 
 
-class UnknownScheme(LinkError, ValueError):
+class UnknownScheme(LinkError, ValueError):  # noqa: N818 -- as above
     """No link is known for this device URL, or the URL lacks a part."""
 
     is_recoverable = False

@@ -185,7 +185,8 @@ class Device(Actor):
         self._let_go("its actor crashed and is started anew")
 
     def _let_go(self, why: str) -> None:
-        self.port.brain = None
+        if self.port.brain is self:
+            self.port.brain = None
         self._watch.stop()
         self._recovery.stop()
         self._links.abandon()

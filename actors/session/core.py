@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 LEAST_NOW: Final = 10 * DRIVE_SECONDS
 """Calls with a shorter timeout take the long way, which watches deadlines from the first moment."""
 
+_Options = tuple[float | None, bool]
+"""A call's timeout, and whether it is idempotent."""
+
 _PLAIN = (int, str, bytes, bool, type(None))
 
 
@@ -249,7 +252,7 @@ class SessionCore(SessionState):
         if not kwargs and self.status is SessionStatus.ACTIVE and not self._streams:
             entry = self.namespace.entry_now(self.port.board, source)
             if entry is not None and is_plain(args) and (timeout is None or timeout > LEAST_NOW):
-                make_call = partial(self._sent_call, source, args, timeout, idempotent)
+                make_call = partial(self._sent_call, source, args, (timeout, idempotent))
                 answer = self.port.call_now(entry, args, make_call)
                 if isinstance(answer, Frame):
                     self.last_used = SYSTEM_CLOCK.monotonic()
@@ -259,13 +262,7 @@ class SessionCore(SessionState):
         return self.call(source, args, kwargs, timeout=timeout, idempotent=idempotent).get()
 
     def _sent_call(
-        self,
-        source: Source,
-        args: tuple[Any, ...],
-        timeout: float | None,
-        idempotent: bool,  # noqa: FBT001 -- bound above
-        number: int,
-        line: bytes,
+        self, source: Source, args: tuple[Any, ...], options: _Options, number: int, line: bytes
     ) -> Call:
         """Make the call that goes on with a line which was sent; sent again, it is a new one."""
         namespace = self.namespace
@@ -277,6 +274,7 @@ class SessionCore(SessionState):
                 return namespace.resumed(board, number, line)
             return namespace.call(board, source, args, {})
 
+        timeout, idempotent = options
         seconds = self.options.call_timeout if timeout is None else timeout
         deadline = SYSTEM_CLOCK.monotonic() + seconds
         return Call(procedure, self.session_id, deadline, source.name, idempotent)

@@ -240,7 +240,7 @@ _NEVER: Final = bytes(_ESCAPED)
 
 def _write(board: Board, entry: int, piece: bytes, *, raw: bool) -> Procedure[int]:
     if raw:
-        number = call_number(repr((entry, piece)).encode(), board.count)
+        number = call_number(entry, repr((piece,)).encode(), board.count)
         answer = yield from sent(board, number, b"_k(%d,%d,%s)" % (number, entry, literal(piece)))
     else:
         answer = yield from numbered(board, entry, piece)

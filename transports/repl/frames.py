@@ -97,10 +97,7 @@ def call_line(index: int, plain: tuple[object, ...], count: int) -> tuple[int, b
         inner = inner.replace(b"#", b"\\x23")
     else:  # no string: blanks are only separators
         inner = inner.replace(b", ", b",")
-    return number, b"_k(%d,%d,%s)" % (number, index, inner) if inner else b"_k(%d,%d)" % (
-        number,
-        index,
-    )
+    return number, b"_k(%d,%d%s%s)" % (number, index, b"," if inner else b"", inner)
 
 
 def again_line(number: int) -> bytes:

@@ -60,6 +60,7 @@ class Rig:
 
     def again(self) -> None:
         """A new incarnation of the actor, as its supervisor would start it."""
+        self.ref.ended.get(timeout=SECONDS)
         self.ref = Device.start(self.port, **self._options)
 
     def up(self) -> Self:
