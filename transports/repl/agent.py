@@ -59,6 +59,8 @@ AGENT_NAMESPACE: Final = 0
 """The agent's own namespace; sessions are numbered from 1."""
 
 _CORE: Final = (
+    # z: on a small heap the measure of what is free: its parser cannot collect for itself, so the
+    # agent does in time, looking after every second call.
     # f: a frame's text, k its kind's code. k: one numbered call, as frames.py describes it.
     f"""\
 def f(n,k,t):
@@ -83,7 +85,7 @@ def k(n,i=0,*a):
    print(q[2],end='')
    raise
  print(q[2]or f(n,63,''),end='')
- if z and(s%4==0 or len(q[2])>99):gc.collect()
+ if z and(i>9 or s%2)and z()<4300:gc.collect()
 """,
     """\
 def E(s,x):return eval(x,S[s])
@@ -129,7 +131,7 @@ def statements(boot: str, count: int) -> list[str]:
     """
     setup = f"import gc,sys\nB=[]\nq=[{count},-1,'',{boot!r}]"
     threads = "try:\n import _thread as t\nexcept ImportError:t=None"
-    table = "S={0:globals()}\nG={10:E,11:X,12:B.append,13:J,14:O,15:D,16:Q,17:M}\nz=0<M()<64000"
+    table = "S={0:globals()}\nG={10:E,11:X,12:B.append,13:J,14:O,15:D,16:Q,17:M}\nz=0<M()<64000 and gc.mem_free"
     parts = [setup, threads, *split(DECODER_SOURCE), *split(ENCODER_SOURCE), *_CORE, table]
     return list(gather(parts))
 
