@@ -22,6 +22,9 @@ WRITE_LINE = {"sim:": 4096, "microbit:": 52}
 READ_BYTES = 256
 """What a bare command reads at once."""
 
+TIDY_EVERY = {"microbit:": 8}
+"""After so many bare commands a small board must be told to collect: its parser does not."""
+
 NAME = "bench.bin"
 
 
@@ -29,6 +32,7 @@ def measure(session: Session, port: Port, size: int, rounds: int) -> dict[str, S
     """Write and read a file of `size` bytes, bare and ours in turn."""
     data = workload.contents(size)
     lines = commands(data, WRITE_LINE[port.url])
+    tidy = TIDY_EVERY.get(port.url, 0)
 
     def check(read: Callable[[], bytes]) -> None:
         if read() != data:
@@ -46,8 +50,8 @@ def measure(session: Session, port: Port, size: int, rounds: int) -> dict[str, S
     return in_turn(
         rounds,
         {
-            "bare link: write file": lambda: bare(lambda lent: _write(lent, lines)),
-            "bare link: read file": lambda: bare(lambda lent: check(lambda: _read(lent))),
+            "bare link: write file": lambda: bare(lambda lent: _write(lent, lines, tidy)),
+            "bare link: read file": lambda: bare(lambda lent: check(lambda: _read(lent, tidy))),
             "klemheist: write file": lambda: timed(lambda: session.files.write(NAME, data)),
             "klemheist: read file": ours_read_and_removed,
         },
@@ -67,14 +71,24 @@ def commands(data: bytes, room: int) -> list[bytes]:
     return lines
 
 
-def _write(bare: Bare, lines: list[bytes]) -> None:
-    for line in (b"_f=open('bench.bin','wb');_w=_f.write", *lines, b"_f.close();del _f,_w"):
+def _write(bare: Bare, lines: list[bytes], tidy: int) -> None:
+    bare.exec(b"_f=open('bench.bin','wb');_w=_f.write")
+    for number, line in enumerate(lines):
         bare.exec(line)
+        _tidy(bare, number, tidy)
+    bare.exec(b"_f.close();del _f,_w")
 
 
-def _read(bare: Bare) -> bytes:
+def _read(bare: Bare, tidy: int) -> bytes:
     bare.exec(b"_f=open('bench.bin','rb');_r=_f.read")
-    answers = iter(lambda: literal_eval(bare.exec(b"print(_r(%d))" % READ_BYTES).decode()), b"")
-    data = b"".join(answers)
+    pieces = [b""]
+    while piece := literal_eval(bare.exec(b"print(_r(%d))" % READ_BYTES).decode()):
+        pieces.append(piece)
+        _tidy(bare, len(pieces), tidy)
     bare.exec(b"_f.close();del _f,_r")
-    return data
+    return b"".join(pieces)
+
+
+def _tidy(bare: Bare, number: int, every: int) -> None:
+    if every and number % every == 0:
+        bare.exec(b"import gc;gc.collect()")

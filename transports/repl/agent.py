@@ -61,30 +61,57 @@ AGENT_NAMESPACE: Final = 0
 _CORE: Final = (
     # z: on a small heap the measure of what is free: its parser cannot collect for itself, so the
     # agent does in time, looking after every second call.
-    # f: a frame's text, k its kind's code. k: one numbered call, as frames.py describes it.
+    # h: a checksum in steps, for a long text would need its size again several times. f: a frame's
+    # header, k its kind's code. q: count, last number, its header, the boot, its text.
+    # u: the answer to a question for the status. k: one numbered call, as frames.py describes it.
+    f"""\
+def h(b):
+ c=0
+ for j in range((len(b)-1)//64*64,-1,-64):
+  c=(c*{pow(256, 64, PRIME)}+int.from_bytes(b[j:j+64],'little'))%{PRIME}
+ return c
+""",
     f"""\
 def f(n,k,t):
  b=bytes(t,'utf8')
- return '\\x1e%d%c%d,%d,%s'%(n,k,len(b),int.from_bytes(b,'little')%{PRIME}+k,t)
+ c=int.from_bytes(b,'little')%{PRIME} if len(b)<65 else h(b)
+ return '\\x1e%d%c%d,%d,'%(n,k,len(b),c+k)
+""",
+    """\
+def u(n,t):print(f(n,61,t)+t,end='')
 """,
     f"""\
 def k(n,i=0,*a):
  s=q[0]
- if n<0:
-  print(f(n,61,e((q[3],s,q[1],q[2]!=''))),end='')
-  return
+ if n<0:return u(n,e((q[3],s,q[1],q[2]!='')))
  if n!=q[1]:
   if n!=(int.from_bytes(bytes(repr(a),'utf8'),'little')+s*{STRIDE}+i)%{PRIME}*2+s%2+2:return
   q[0]=(s+1)%{COUNTS}
   q[1]=n
-  q[2]=''
-  try:q[2]=f(n,61,e(G[i](*a)))
-  except T as x:q[2]=f(n,35,str(x))
+  q[2]=q[4]=''
+  try:
+   v=G[i](*a)
+   try:
+    q[4]=e(v)
+    q[2]=f(n,61,q[4])
+   except MemoryError:
+    gc.collect()
+    q[4]=e(v)
+    q[2]=f(n,61,q[4])
+  except T as x:
+   q[4]=str(x)
+   q[2]=f(n,35,q[4])
   except Exception as x:
-   q[2]=f(n,33,e((str(type(x))[8:-2],str(x))))
-   print(q[2],end='')
+   q[4]=e((str(type(x))[8:-2],str(x)))
+   q[2]=f(n,33,q[4])
+   print(q[2]+q[4],end='')
    raise
- print(q[2]or f(n,63,''),end='')
+ t=q[4]
+ m=q[2]or f(n,63,'')
+ if z and len(t)>99:
+  print(m,t,sep='',end='')
+  s=1
+ else:print(m+t,end='')
  if z and(i>9 or s%2)and z()<4300:gc.collect()
 """,
     """\
@@ -129,10 +156,11 @@ def statements(boot: str, count: int) -> list[str]:
         boot: the random id of this boot.
         count: the random count that this generation's calls begin with.
     """
-    setup = f"import gc,sys\nB=[]\nq=[{count},-1,'',{boot!r}]"
+    setup = f"import gc,sys\nB=[]\nq=[{count},-1,'',{boot!r},'']"
     threads = "try:\n import _thread as t\nexcept ImportError:t=None"
-    table = "S={0:globals()}\nG={10:E,11:X,12:B.append,13:J,14:O,15:D,16:Q,17:M}\nz=0<M()<64000 and gc.mem_free"
-    parts = [setup, threads, *split(DECODER_SOURCE), *split(ENCODER_SOURCE), *_CORE, table]
+    table = "S={0:globals()}\nG={10:E,11:X,12:B.append,13:J,14:O,15:D,16:Q,17:M}"
+    heap = "z=0<M()<64000 and gc.mem_free"
+    parts = [setup, threads, *split(DECODER_SOURCE), *split(ENCODER_SOURCE), *_CORE, table, heap]
     return list(gather(parts))
 
 

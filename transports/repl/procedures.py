@@ -36,6 +36,8 @@ ENTER_WITHIN: Final = (0.3, 0.6, 1.2, 2.4)
 RESET_WITHIN: Final = 3.0
 """Seconds for a soft reset with its `boot.py`."""
 RESET_ATTEMPTS: Final = 3
+FIRST_STATEMENT: Final = 100
+"""What the first statement of the agent says when it has run; the others count on."""
 UNLIMITED: Final = 1 << 20
 """The credit of a board that reads whatever comes: the embedded one."""
 PROBE: Final = (b"import sys as _k", b"print(_k.platform,_k.version,_k.implementation)")
@@ -300,9 +302,11 @@ def install(board: Board, boot: str, count: int) -> Procedure[None]:
     board.boot = ""
     yield from _must(b"_a={};print(len(_a))", b"0")
     room = agent.LONGEST_STATEMENT * 2 if board.paste else min(board.credit, 4096) - 1
-    for index, statement in enumerate(agent.statements(boot, count), 100):
+    for index, statement in enumerate(agent.statements(boot, count), FIRST_STATEMENT):
         yield from _prove(statement, room)
-        yield from _must(b"print(exec(_k,_a)or %d)" % index, b"%d" % index)
+        # What assembling has left lying would come to stand between the agent's functions.
+        tidy = b"_a['gc'].collect();" if index > FIRST_STATEMENT else b""
+        yield from _must(tidy + b"print(exec(_k,_a)or %d)" % index, b"%d" % index)
     yield from _must(b"_k=_a['k'];print(_k==_a['k'])", b"True")
     yield from _must(b"_a=0;del _a;print('_a'in globals())", b"False")
     board.boot, board.count = boot, count
