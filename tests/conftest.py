@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.requirements"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_is_left_in_the_end():
