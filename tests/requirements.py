@@ -46,7 +46,7 @@ def pytest_runtest_makereport(item, call):
 
 def pytest_sessionfinish(session):
     config = session.config
-    if config.cache is None or not config.stash[_results]:
+    if getattr(config, "cache", None) is None or not config.stash[_results]:
         return
     everything = config.args == config.getini("testpaths") and not config.option.keyword
     known = {} if everything else config.cache.get(KEY, {})

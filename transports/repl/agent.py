@@ -52,15 +52,15 @@ def next_task(entry: int) -> int:
     return max(Entry) + 1 if entry + 1 == min(Entry) else entry + 1
 
 
-FACTS: Final = b"W[0]=='<f',t!=None,M()"
+FACTS: Final = b"W[0]=='<f',t!=None,y()"
 """What a board is asked once its agent stands: single floats, threads, free memory."""
 
 AGENT_NAMESPACE: Final = 0
 """The agent's own namespace; sessions are numbered from 1."""
 
 _CORE: Final = (
-    # z: on a small heap the measure of what is free: its parser cannot collect for itself, so the
-    # agent does in time, looking after every second call.
+    # y: the free memory; z: the same on a small heap, else 0. The parser of such a board cannot
+    # collect for itself: the agent does in time, looking after every second call.
     # h: a checksum in steps, for a long text would need its size again several times. f: a frame's
     # header, k its kind's code. q: count, last number, its header, the boot, its text.
     # u: the answer to a question for the status. k: one numbered call, as frames.py describes it.
@@ -144,7 +144,7 @@ def Q(s,i):
     """\
 def M():
  gc.collect()
- return gc.mem_free()if hasattr(gc,'mem_free')else -1
+ return y()
 """,
 )
 
@@ -159,7 +159,7 @@ def statements(boot: str, count: int) -> list[str]:
     setup = f"import gc,sys\nB=[]\nq=[{count},-1,'',{boot!r},'']"
     threads = "try:\n import _thread as t\nexcept ImportError:t=None"
     table = "S={0:globals()}\nG={10:E,11:X,12:B.append,13:J,14:O,15:D,16:Q,17:M}"
-    heap = "z=0<M()<64000 and gc.mem_free"
+    heap = "y=getattr(gc,'mem_free',lambda:-1)\nif y()<64000:gc.collect()\nz=0<y()<64000 and y"
     parts = [setup, threads, *split(DECODER_SOURCE), *split(ENCODER_SOURCE), *_CORE, table, heap]
     return list(gather(parts))
 

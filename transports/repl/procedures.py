@@ -262,7 +262,7 @@ def attach(
 
 def _probe(board: Board, cache: dict[str, Firmware]) -> Procedure[None]:
     """Learn the capabilities: raw execs, then at most one question for raw paste."""
-    text = yield from _identity()
+    text = yield from _identity(cache)
     known = cache.get(text)
     if known is None:
         platform = text.partition(" ")[0]
@@ -274,18 +274,20 @@ def _probe(board: Board, cache: dict[str, Firmware]) -> Procedure[None]:
     board.facts["firmware"] = known
 
 
-def _identity() -> Procedure[str]:
-    """Ask until two answers in a row agree: one that was damaged could hide what must not be asked.
+def _identity(cache: dict[str, Firmware]) -> Procedure[str]:
+    """Ask until two answers in a row agree, or one is known from before.
 
-    Nothing but its name tells that `webassembly` wedges when it is asked for raw paste.
+    One that was damaged could hide what must not be asked: nothing but its name tells that
+    `webassembly` wedges when it is asked for raw paste.
     """
     before = b""
     for _ in range(2 * ATTEMPTS):
         yield from exchange(PROBE[0])
         reply = yield from exchange(PROBE[1])
         text = reply.output.strip()
-        if reply.ended and text.endswith(b")") and text == before:
-            return text.decode("utf-8", "replace")
+        known = text.decode("utf-8", "replace")
+        if reply.ended and text.endswith(b")") and (text == before or known in cache):
+            return known
         before = text
     raise Silent("the device does not say what it is")
 
