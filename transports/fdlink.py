@@ -208,8 +208,10 @@ class FdLink:
                 os.close(self._read_fd)
                 os.close(self._write_fd)
             self._receiver = None
-        reactor.release(reactor_)
-        self._disconnect()
+        try:  # the child first: the I/O thread may take a moment to end
+            self._disconnect()
+        finally:
+            reactor.release(reactor_)
 
     def _send(self, data: bytes) -> int:
         try:

@@ -119,6 +119,14 @@ class Holdings:
             frozenset(descendants(os.getpid())),
         )
 
+    @classmethod
+    def become(cls, wanted: Holdings) -> bool:
+        """Whether it comes to hold just this, within `SECONDS`."""
+        deadline = time.monotonic() + SECONDS
+        while (same := cls.now() == wanted) is False and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return same
+
 
 def _open_files() -> Iterator[str]:
     for fd in list(Path("/proc/self/fd").iterdir()):

@@ -157,7 +157,9 @@ def statements(boot: str, count: int) -> list[str]:
         count: the random count that this generation's calls begin with.
     """
     setup = f"import gc,sys\nB=[]\nq=[{count},-1,'',{boot!r},'']"
-    threads = "try:\n import _thread as t\nexcept ImportError:t=None"
+    # Each import that fails, or finds a module of Python's name, looks through all of the files.
+    threads = "t=None\nif sys.platform!='webassembly':\n try:import _thread as t\n"
+    threads += " except ImportError:pass"
     table = "S={0:globals()}\nG={10:E,11:X,12:B.append,13:J,14:O,15:D,16:Q,17:M}"
     heap = "y=getattr(gc,'mem_free',lambda:-1)\nif y()<64000:gc.collect()\nz=0<y()<64000 and y"
     parts = [setup, threads, *split(DECODER_SOURCE), *split(ENCODER_SOURCE), *_CORE, table, heap]

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 DECODER_SOURCE: Final = """\
-import struct
+try:
+ import ustruct as struct
+except ImportError:
+ import struct
 W=("<f","<I","f(0x%x)","c(%s,%s)")if 1+1e-9==1 else("<d","<Q","F(0x%x)","C(%s,%s)")
 def F(b):
  return struct.unpack(W[0],struct.pack(W[1],b))[0]
