@@ -205,6 +205,17 @@ def pieces(statement: str, room: int) -> list[bytes]:
     return commands
 
 
+def whole(statement: str, index: int) -> bytes:
+    """Return the one command that assembles, proves and executes a statement, then says `index`."""
+    data = statement.encode()
+    proved = b"len(_k)==%d and int.from_bytes(_k,'little')%%%d==%d" % (
+        len(data),
+        PRIME,
+        checksum(data),
+    )
+    return b"_k=%s\nif %s:print(exec(_k,_a)or %d)" % (repr(data).encode(), proved, index)
+
+
 def proof_line() -> bytes:
     """Return the command that prints the assembled statement's length and checksum."""
     return b"print(len(_k),int.from_bytes(_k,'little')%%%d)" % PRIME

@@ -305,6 +305,10 @@ def install(board: Board, boot: str, count: int) -> Procedure[None]:
     yield from _must(b"_a={};print(len(_a))", b"0")
     room = agent.LONGEST_STATEMENT * 2 if board.paste else min(board.credit, 4096) - 1
     for index, statement in enumerate(agent.statements(boot, count), FIRST_STATEMENT):
+        line = agent.whole(statement, index)
+        if len(line) <= room:
+            yield from _must(line, b"%d" % index)
+            continue
         yield from _prove(statement, room)
         # What assembling has left lying would come to stand between the agent's functions.
         tidy = b"_a['gc'].collect();" if index > FIRST_STATEMENT else b""
