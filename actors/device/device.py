@@ -139,9 +139,9 @@ class Device(Actor):
         port.counters.calls += 1
         return express.frame
 
-    def _adopt(self, make_call: MakeCall, number: int, line: bytes) -> Future[Any]:
+    def _adopt(self, make_call: MakeCall) -> Future[Any]:
         """Go on with a call that was sent, as with any other."""
-        call = make_call(number, line)
+        call = make_call()
         call.future = CallFuture(self.port.present_link, partial(self._cancel_later, call))
         self._intake.adopt(call)
         now = self._watch.now()

@@ -19,8 +19,8 @@ from klemheist.transports.repl.procedures import step_of
 if TYPE_CHECKING:
     from .call import Call
 
-MakeCall = Callable[[int, bytes], "Call"]
-"""Makes the call that goes on with a line which was sent, from its number and the line."""
+MakeCall = Callable[[], "Call"]
+"""Makes the call that goes on with a line which was sent: the first step of its procedure."""
 
 
 class Express:
@@ -32,7 +32,7 @@ class Express:
         self,
         talk: Conversation,
         line: tuple[int, bytes],
-        adopt: Callable[[int, bytes], Future[Any]],
+        adopt: Callable[[], Future[Any]],
         handle: Callable[[Outcome], object],
     ) -> None:
         self._talk = talk
@@ -78,5 +78,5 @@ class Express:
 
     def _become_ordinary(self) -> Future[Any]:
         if self.future is None:
-            self.future = self._adopt(self._number, self._line)
+            self.future = self._adopt()
         return self.future

@@ -252,7 +252,7 @@ class SessionCore(SessionState):
         if not kwargs and self.status is SessionStatus.ACTIVE and not self._streams:
             entry = self.namespace.entry_now(self.port.board, source)
             if entry is not None and is_plain(args) and (timeout is None or timeout > LEAST_NOW):
-                make_call = partial(self._sent_call, source, args, (timeout, idempotent))
+                make_call = partial(self._ordinary, source, args, (timeout, idempotent))
                 answer = self.port.call_now(entry, args, make_call)
                 if isinstance(answer, Frame):
                     self.last_used = SYSTEM_CLOCK.monotonic()
@@ -261,23 +261,18 @@ class SessionCore(SessionState):
                     return self._keep(answer).get()
         return self.call(source, args, kwargs, timeout=timeout, idempotent=idempotent).get()
 
-    def _sent_call(
-        self, source: Source, args: tuple[Any, ...], options: _Options, number: int, line: bytes
-    ) -> Call:
-        """Make the call that goes on with a line which was sent; sent again, it is a new one."""
+    def _ordinary(self, source: Source, args: tuple[Any, ...], options: _Options) -> Call:
+        """Make the call that goes on where the short way ends: its first step is the line sent."""
         namespace = self.namespace
-        first = [True]
-
-        def procedure(board: Board) -> Procedure[Any]:
-            if first:
-                first.clear()
-                return namespace.resumed(board, number, line)
-            return namespace.call(board, source, args, {})
-
         timeout, idempotent = options
         seconds = self.options.call_timeout if timeout is None else timeout
-        deadline = SYSTEM_CLOCK.monotonic() + seconds
-        return Call(procedure, self.session_id, deadline, source.name, idempotent)
+        return Call(
+            lambda board: namespace.call(board, source, args, {}),
+            self.session_id,
+            SYSTEM_CLOCK.monotonic() + seconds,
+            source.name,
+            idempotent,
+        )
 
     def _keep(self, future: Future[Any]) -> Future[Any]:
         """Know a call of the user while it waits or runs: it ends with the session."""

@@ -172,11 +172,6 @@ class Namespace:
             return None
         return known[1]
 
-    def resumed(self, board: Board, number: int, line: bytes) -> Procedure[object]:
-        """Go on with a call whose line was sent already."""
-        answer = yield from sent(board, number, line)
-        return (yield from value_of(board, answer, self.tracer))
-
     def evaluate(self, board: Board, code: str, place: Place) -> Procedure[object]:
         """Evaluate an expression in the namespace."""
         yield from self.ready(board)
