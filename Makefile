@@ -10,18 +10,21 @@ ROOMS := actors face supervisors transports
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench docs soak clean boards FORCE
+.PHONY: help demo test pykka-suite lint types bench docs soak clean boards FORCE
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 8
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 14
 
 demo: build/.installed-all  ## the main job, told as it happens, on the embedded board
 	@$(FETCH_BOARD)
 	@$(BIN)/klemheist demo $(ARGS)
 
-test: lint types boards  ## lint, types, tests (ARGS="-k name" chooses tests)
+test: lint types boards pykka-suite  ## lint, types, tests (ARGS="-k name" chooses tests)
 	@$(FETCH_BOARD)
 	$(BIN)/python -m pytest $(ARGS)
+
+pykka-suite: build/.installed-test  ## Pykka's own tests on our actors
+	$(BIN)/python -m tests.pykka_suite
 
 lint: build/.installed-test  ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -38,9 +41,10 @@ bench: build/.installed-bench boards  ## against the bare link, Belay and mpremo
 docs: build/.installed-test  ## write docs/reference from the docstrings
 	$(BIN)/python docs/generate.py
 
-soak: build/.installed-test boards  ## 200 forced faults in a row, of all kinds
+soak: build/.installed-test boards  ## 200 forced faults in a row, of all kinds; 100,000 crashes in a tree
 	@$(FETCH_BOARD)
 	$(BIN)/python -m tests.faults.round --faults 200 $(ARGS)
+	$(BIN)/python -m tests.supervisors.crash_round
 
 clean:  ## remove what was built or installed here
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -17,6 +17,7 @@ from typing import Any
 
 import klemheist
 import klemheist.errors
+import klemheist.testing
 
 HOME = Path(__file__).parent / "reference"
 
@@ -27,7 +28,6 @@ PAGES = {
         (
             "actors.session",
             "actors.device",
-            "actors.streams",
             "actors.done",
             "actors.runtime.future",
         ),
@@ -42,17 +42,23 @@ PAGES = {
         ),
     ),
     "resources": ("Resources", ("actors.session.resources", "actors.session.tracker")),
-    "supervision": ("Actors and supervision", ("supervisors", "actors.runtime", "actors.messages")),
+    "streams": ("Streams", ("actors.streams", "actors.buffer")),
+    "actors": ("Actors", ("actors.runtime", "actors.messages")),
+    "supervision": ("Supervision", ("supervisors",)),
+    "testing": ("Testing", ("testing",)),
     "errors": ("Errors", ("transports", "actors.errors", "actors.sources", "supervisors.errors")),
 }
 """Page: its title, and the modules whose names stand there; the longest prefix decides."""
 
 MORE = {
     "AsyncFiles": "actors.session.files",
+    "BufferStatistics": "actors.buffer",
     "DeviceContext": "actors.session.contexts",
     "ExecutorContext": "actors.session.contexts",
     "FileInfo": "actors.session.files",
     "Files": "actors.session.files",
+    "Kind": "actors.buffer",
+    "Put": "actors.buffer",
 }
 """What public methods give back, and nobody makes."""
 
@@ -76,6 +82,7 @@ def public_names() -> dict[str, Any]:
         name: getattr(import_module(f"klemheist.{where}"), name) for name, where in MORE.items()
     }
     found |= {name: value for name, value in vars(klemheist).items() if not name.startswith("_")}
+    found |= {name: getattr(klemheist.testing, name) for name in klemheist.testing.__all__}
     return {
         name: value for name, value in sorted(found.items()) if not isinstance(value, ModuleType)
     }
@@ -83,6 +90,8 @@ def public_names() -> dict[str, Any]:
 
 def page_of(value: Any) -> str:
     """Return the page on which a name stands."""
+    if value is klemheist.testing.ManualClock:
+        return "testing"
     if isinstance(value, type) and issubclass(value, klemheist.KlemheistError):
         return "errors"
     module = getattr(value, "__module__", None) or type(value).__module__
@@ -132,8 +141,16 @@ def members(cls: type) -> list[str]:
 
 
 def ours(cls: type) -> list[type]:
-    """Return the classes of Klemheist that a class is made of."""
-    return [base for base in cls.__mro__ if base.__module__.startswith("klemheist")]
+    """Return the classes of Klemheist that a class is made of, without those of its `kin`."""
+    above = kin(cls)
+    told = above.__mro__ if above else ()
+    return [b for b in cls.__mro__ if b.__module__.startswith("klemheist") and b not in told]
+
+
+def kin(cls: type) -> type | None:
+    """Return the nearest class above it that has an entry of its own."""
+    public = {value for value in public_names().values() if isinstance(value, type)}
+    return next((base for base in cls.__mro__[1:] if base in public), None)
 
 
 def member(text: str, doc: str) -> str:
@@ -161,9 +178,13 @@ def entry(name: str, value: Any) -> str:
     elif isinstance(value, type) and issubclass(value, Enum):
         parts = [said, "\n".join(f"- `{name}.{each.name}`" for each in value)]
     elif isinstance(value, type):
-        parts = [said, "\n".join(members(value))]
+        above = kin(value)
+        also = f"Is a `{above.__name__}`, and has what that has." if above else ""
+        parts = [said, also, "\n".join(members(value))]
     elif inspect.isroutine(value):
         parts = [f"`{name}{signature(value)}`", said]
+    elif type(value).__repr__ is object.__repr__:
+        parts = [prose(type(value).__doc__ or ""), "\n".join(members(type(value)))]
     else:
         parts = [f"`{value!r}`"]
     return "\n\n".join([f"### `{name}`", *filter(None, parts)]) + "\n"

@@ -3,398 +3,260 @@
 It follows OTP's supervisor (supervision.md 2.1 to 2.7): what runs is a plan of steps, each waited
 for without blocking; requests queue behind the plan, a shutdown replaces it (DESIGN 8.22). A static
 supervisor has one plan; in a dynamic one each child has its own, so none waits for another.
+
+Here are the state, the way of an event to its room, and the plans. The rooms are `starting`,
+`stopping`, `restarting`, `requests` and `reconfiguring`: functions over this state.
 """
 
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
-
-from klemheist.actors.runtime import ExitReason, Ignore
+from typing import TYPE_CHECKING, Any
 
 from . import effects as do
-from . import events as told
-from .child import BRUTAL_KILL, INFINITY, ChildSpec, Restart
-from .info import StartedChild
-from .policy import must_restart, next_delay, was_steady
-from .requests import failure_of, refusal_of
-from .steps import (
-    Begin,
-    Cause,
-    ChildState,
-    DeleteChild,
-    Entry,
-    Event,
-    Exited,
-    Lane,
-    Overdue,
-    Request,
-    RestartChild,
-    Retry,
-    Saying,
-    Shutdown,
-    Spawned,
-    StartChild,
-    Started,
-    StartFailed,
-    Starting,
-    Stopping,
-    TerminateChild,
-    stop_plan,
-)
-from .strategy import Strategy, affected
+from . import inputs as got
+from . import reconfiguring, requests, restarting, starting, stopping
+from .entry import ChildState, Entry
+from .flags import Restart
+from .intensity import RestartWindow
+from .steps import Cause, Lane, Saying, Starting, Step, Stopping, stop_plan
+from .totals import Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable
 
-    from .errors import StartError
-    from .intensity import RestartWindow
+    from klemheist.actors.runtime import ExitReason
+
+    from .child import ChildSpec
+    from .events import TreeEvent
+    from .supervisor_spec import SupervisorSpec
 
 
 class Core:
-    """Who runs, who is to run, and what to do next."""
+    """Who runs, who is to run, and what to do next.
+
+    Args:
+        spec: The flags and the first children.
+        dynamic: Whether children have nothing to do with each other.
+        rand: Jitter for backoffs, from 0 to 1.
+    """
 
     def __init__(
         self,
-        children: Iterable[ChildSpec],
+        spec: SupervisorSpec,
         *,
-        strategy: Strategy,
-        window: RestartWindow,
         dynamic: bool = False,
-        max_children: int | None = None,
         rand: Callable[[], float] = random.random,
     ) -> None:
         self.path = ""
-        self.strategy = strategy
-        self.window = window
+        self.wall_offset = 0.0
+        """Seconds from monotonic to wall time."""
+        self.spec = spec
         self.dynamic = dynamic
-        self.max_children = max_children
+        self.rand = rand
+        self.window = RestartWindow(spec.max_restarts, spec.period)
+        self.totals = Totals()
         self.closing = False
         """It is about to end: nothing is restarted any more, and requests are refused."""
+        self.now = 0.0
+        self.out: list[do.Effect] = []
         self._ending = False
-        self._rand = rand
-        self._main = Lane()
-        self.children = {spec.id: Entry(spec, self._new_lane()) for spec in children}
-        self._now = 0.0
-        self._out: list[do.Effect] = []
+        self.main = Lane()
+        self._by_ref: dict[Any, Hashable] = {}
+        self.children: dict[Hashable, Entry] = {}
+        """In start order."""
+        for each in spec.children:
+            self.add(each)
 
-    def step(self, event: Event, now: float) -> list[do.Effect]:
+    @property
+    def template(self) -> ChildSpec | None:
+        """What all children are, in a simple_one_for_one."""
+        return self.spec.template
+
+    def step(self, event: got.Event, now: float) -> list[do.Effect]:
         """Take in one event at `now` (monotonic seconds); what must be done about it, in order."""
-        self._now = now
-        self._out = []
+        self.now = now
+        self.out = []
         match event:
-            case Begin():
-                firsts = [Starting(key, Cause.FIRST) for key in self.children]
-                self._run(self._main, [*firsts, Saying((do.Up(),))])
-            case Spawned(key, ref):
+            case got.Begin():
+                firsts: list[Step] = [Starting(key, Cause.FIRST) for key in self.children]
+                self.run(self.main, [*firsts, Saying((do.Up(),))])
+            case got.Spawned(key, ref):
                 self.children[key].ref = ref
-            case Started():
-                self._started(event)
-            case StartFailed():
-                self._start_failed(event)
-            case Exited():
-                self._exited(event)
-            case Overdue():
-                self._overdue(event)
-            case Shutdown(reason):
-                self._shut_down(reason)
+            case got.Started():
+                starting.started(self, event)
+            case got.StartFailed():
+                starting.failed(self, event)
+            case got.Exited():
+                stopping.exited(self, event)
+            case got.Overdue() | got.AllOverdue():
+                stopping.time_is_up(self, event)
+            case got.Shutdown(reason):
+                if not self._ending:
+                    self.end_with(do.Down(reason))
+            case got.Retry():
+                self.in_turn(event)
             case _:
-                self._in_turn(event)
-        return self._out
+                requests.arrived(self, event)
+        return self.out
 
     # -- plans
 
-    def _new_lane(self) -> Lane:
-        return Lane() if self.dynamic else self._main
+    def new_lane(self) -> Lane:
+        """Where the plans of a new child go."""
+        return Lane() if self.dynamic else self.main
 
-    def _in_turn(self, event: Exited | Retry | Request) -> None:
+    def in_turn(self, event: got.Event) -> None:
         """Deal with an event now, or when the plan that it concerns is done."""
-        entry = self.children.get(event.id)
-        lane = self._new_lane() if entry is None else entry.lane
+        entry = self.children.get(getattr(event, "id", None))
+        lane = self.new_lane() if entry is None else entry.lane
         if lane.steps:
-            lane.waiting.append(event)
+            lane.wait(event)
         else:
             self._deal(event)
 
-    def _deal(self, event: Event) -> None:
-        match event:
-            case Exited(key, ref, reason):
-                entry = self.children.get(key)
-                if entry is not None and entry.ref is ref:  # else a step has dealt with it
-                    self._ended_by_itself(entry, reason)
-            case Retry(key):
-                self._retry(key)
-            case StartChild() | RestartChild() | TerminateChild() | DeleteChild():
-                self._request(event)
+    def run(self, lane: Lane, steps: list[Step]) -> None:
+        """Begin a plan."""
+        lane.plan(steps)
+        self.advance(lane)
 
-    def _run(self, lane: Lane, steps: Iterable[Starting | Stopping | Saying]) -> None:
-        lane.steps.extend(steps)
-        self._advance(lane)
-
-    def _advance(self, lane: Lane) -> None:
+    def advance(self, lane: Lane) -> None:
+        """Go through the plan as far as nothing must be waited for, then to what waited for it."""
         while lane.steps:
-            if not self._enter(lane.steps[0]):
+            if not self._enter(lane.steps[-1]):
                 return
-            lane.steps.popleft()
-        while lane.waiting and not lane.steps:
-            self._deal(lane.waiting.popleft())
+            lane.steps.pop()
+        while (event := lane.next_waiting()) is not None:
+            self._deal(event)
 
-    def _enter(self, step: Starting | Stopping | Saying) -> bool:
+    def finish_step(self, lane: Lane) -> None:
+        """The present step is done."""
+        lane.steps.pop()
+        self.advance(lane)
+
+    def _enter(self, step: Step) -> bool:
         """Begin a step, once; whether it is done."""
         match step:
             case Saying(effects):
-                self._out.extend(effects)
+                self.out.extend(effects)
                 return True
             case Starting():
-                return not step.entered and not self._begin_start(step)
+                return not step.entered and not starting.begin(self, step)
             case Stopping():
                 if not step.entered:
                     step.entered = True
-                    step.ids = {key for key in step.ids if self._begin_stop(key)}
+                    stopping.begin_all(self, step)
                 return not step.ids
 
-    def _finish_step(self, entry: Entry) -> None:
-        entry.lane.steps.popleft()
-        self._advance(entry.lane)
+    def _deal(self, event: got.Event) -> None:
+        match event:
+            case got.Exited(key, ref):
+                entry = self.children.get(key)
+                if entry is not None and entry.ref is ref:  # else a step has dealt with it
+                    restarting.ended_by_itself(self, entry, event)
+            case got.Retry(key):
+                restarting.retry(self, key)
+            case got.Reconfigure():
+                reconfiguring.reconfigure(self, event)
+            case _:
+                requests.carry_out(self, event)
 
-    # -- starting
+    # -- the end
 
-    def _begin_start(self, step: Starting) -> bool:
-        entry = self.children.get(step.id)
-        if (
-            entry is None
-            or entry.alive
-            or (entry.state is ChildState.FAILED and step.cause is not Cause.AGAIN)
-        ):
-            return False
-        step.entered = True
-        restarted = None
-        if step.cause is Cause.RESTART:
-            restarted = (entry.last_exit or ExitReason.SHUTDOWN, max(entry.failures, 1))
-        self._timer_off(entry)
-        entry.state, entry.ref, entry.dead, entry.overdue = ChildState.STARTING, None, False, False
-        self._out.append(do.Start(entry.spec, restarted))
-        if entry.spec.start_timeout is not None:
-            event = Overdue(step.id, None)
-            self._out.append(do.Arm(step.id, entry.spec.start_timeout, event))
-        return True
-
-    def _started(self, event: Started) -> None:
-        entry = self.children.get(event.id)
-        if entry is None or entry.ref is not event.ref or entry.state is not ChildState.STARTING:
-            return  # it is being stopped already: its end is what counts
-        step = entry.lane.steps[0]
-        assert isinstance(step, Starting)
-        self._timer_off(entry)
-        entry.state, entry.started_at = ChildState.RUNNING, self._now
-        if step.cause is Cause.RESTART:
-            entry.restarts += 1
-            attempt = max(entry.failures, 1)
-            self._note(told.ChildRestarted(self.path, event.id, event.ref, attempt))
-        else:
-            entry.failures = 0
-            self._note(told.ChildStarted(self.path, event.id, event.ref))
-        self._reply(step.reply, StartedChild(event.ref))
-        self._finish_step(entry)
-
-    def _start_failed(self, event: StartFailed) -> None:
-        entry = self.children.get(event.id)
-        if entry is None or entry.ref is not event.ref:
-            return
-        if entry.state is not ChildState.STARTING:  # stopped while it was starting
-            self._exited(Exited(event.id, event.ref, ExitReason.error(event.error)))
-            return
-        step = entry.lane.steps[0]
-        assert isinstance(step, Starting)
-        self._timer_off(entry)
-        entry.ref, entry.state = None, ChildState.STOPPED
-        if isinstance(event.error, Ignore):
-            self._note(told.ChildIgnored(self.path, event.id))
-            self._forget_if_passing(entry)
-            self._reply(step.reply, StartedChild(None))
-            self._finish_step(entry)
-            return
-        failure = failure_of(entry, event.error)
-        self._note(told.ChildStartFailed(self.path, event.id, failure.cause))
-        self._start_failure(entry, step, failure)
-
-    def _start_failure(self, entry: Entry, step: Starting, failure: StartError) -> None:
-        entry.last_exit = ExitReason.error(failure.cause)
-        match step.cause:
-            case Cause.FIRST:  # no retry at the first start (2.1)
-                self._end_with(do.Down(ExitReason.error(failure), failure))
-            case Cause.RESTART:  # the rest of the plan is void; the retry continues from here (2.3)
-                entry.lane.steps.clear()
-                self._restart(entry, retrying=True)
-                self._advance(entry.lane)
-            case Cause.REQUEST | Cause.AGAIN:
-                if step.cause is Cause.REQUEST:
-                    del self.children[step.id]
-                self._refuse(step.reply, failure)
-                self._finish_step(entry)
-
-    # -- ends
-
-    def _exited(self, event: Exited) -> None:
-        entry = self.children.get(event.id)
-        if entry is None or entry.ref is not event.ref:
-            return
-        if entry.state is not ChildState.STOPPING:
-            entry.dead = True
-            self._in_turn(event)
-            return
-        self._timer_off(entry)
-        entry.last_exit = event.reason
-        self._put_down(entry)
-        self._note(told.ChildTerminated(self.path, event.id, event.reason))
-        for step in entry.lane.steps:
-            if isinstance(step, Stopping):
-                step.ids.discard(event.id)
-        self._advance(entry.lane)
-
-    def _ended_by_itself(self, entry: Entry, reason: ExitReason) -> None:
-        entry.ref, entry.dead, entry.last_exit = None, False, reason
-        entry.state = ChildState.STOPPED
-        self._note(told.ChildExited(self.path, entry.spec.id, reason))
-        if self.closing:
-            return
-        if must_restart(entry.spec.restart, reason):
-            if was_steady(entry, self._now, self.window.period):
-                entry.failures = 0
-            self._restart(entry)
-        else:
-            self._forget_if_passing(entry)
-
-    def _restart(self, entry: Entry, *, retrying: bool = False) -> None:
-        key = entry.spec.id
-        delay = next_delay(entry, self._rand)
-        if delay is None:
-            entry.state = ChildState.FAILED
-            reason = entry.last_exit or ExitReason.SHUTDOWN
-            self._note(told.ChildFailed(self.path, key, reason))
-            return
-        entry.failures += 1
-        entry.state = ChildState.RESTARTING
-        self._note(told.ChildRestarting(self.path, key, entry.failures, delay))
-        if entry.spec.backoff is None and not retrying:
-            self._retry(key)
-        else:
-            entry.next_attempt_at = self._now + delay
-            self._out.append(do.Arm(key, delay, Retry(key)))
-
-    def _retry(self, key: Hashable) -> None:
-        entry = self.children.get(key)
-        if entry is None or entry.state is not ChildState.RESTARTING or self.closing:
-            return  # it was terminated meanwhile, or started with a group
-        if entry.spec.backoff is None and not self.window.add(self._now):
-            self._give_up(entry)
-            return
-        group = affected(self.strategy, list(self.children), key)
-        stops = [Stopping({other}) for other in reversed(group) if other != key]
-        starts = [Starting(other, Cause.RESTART) for other in group]
-        self._run(entry.lane, [*stops, *starts])
-
-    def _give_up(self, entry: Entry) -> None:
+    def give_up(self, reason: ExitReason) -> None:
+        """Begin the supervisor's own end."""
         self.closing = True
-        entry.state = ChildState.STOPPED
-        self._note(told.RestartIntensityReached(self.path, entry.spec.id))
-        self._out.append(do.GiveUp(ExitReason.SHUTDOWN))
+        self.out.append(do.GiveUp(reason))
 
-    # -- stopping
+    def end_with(self, down: do.Down) -> None:
+        """End all children, then the supervisor. What was going on is dropped.
 
-    def _begin_stop(self, key: Hashable) -> bool:
-        """Order one child to end; False if there is nothing to wait for."""
-        entry = self.children.get(key)
-        if entry is None:
-            return False
-        if not entry.alive:
-            self._timer_off(entry)
-            self._put_down(entry)
-            return False
-        if entry.state is not ChildState.STOPPING:
-            entry.state = ChildState.STOPPING
-            self._timer_off(entry)
-            patience = entry.spec.patience
-            if patience is BRUTAL_KILL:
-                self._out.append(do.Kill(entry.ref))
-            else:
-                self._out.append(do.Stop(entry.ref))
-                if patience != INFINITY:
-                    self._out.append(do.Arm(key, float(patience), Overdue(key, entry.ref)))
-        return True
+        Whoever waited for it is told by the driver.
+        """
+        self.closing = self._ending = True
+        for entry in self.children.values():
+            entry.lane = self.main
+        self.main.drop()
+        stops = stop_plan(list(self.children), together=self.dynamic)
+        self.run(self.main, [*stops, Saying((down,))])
 
-    def _overdue(self, event: Overdue) -> None:
-        entry = self.children.get(event.id)
-        if entry is None or entry.ref is None:
-            return
-        starting = entry.state is ChildState.STARTING
-        if starting or (entry.state is ChildState.STOPPING and entry.ref is event.ref):
-            entry.overdue = True
-            self._note(told.ChildKilled(self.path, event.id))
-            self._out.append(do.Kill(entry.ref))
+    # -- children
 
-    def _put_down(self, entry: Entry) -> None:
+    def add(self, spec: ChildSpec) -> Entry:
+        """A new child, the last in start order."""
+        entry = self.children[spec.id] = Entry(spec, self.new_lane())
+        return entry
+
+    def forget(self, entry: Entry) -> None:
+        """The child is no more."""
+        self.discard_messages(entry)
+        self.children.pop(entry.spec.id, None)
+        self._by_ref.pop(entry.known_as, None)
+
+    def forget_if_passing(self, entry: Entry) -> None:
+        """A child that is down is kept only where it can be started again."""
+        if self.dynamic or entry.spec.restart is Restart.TEMPORARY:
+            self.forget(entry)
+
+    def now_known_as(self, entry: Entry, ref: Any) -> None:
+        """The child has a new incarnation. Until then it goes by the last one's ref."""
+        entry.ref = ref
+        if self.dynamic:
+            self._by_ref.pop(entry.known_as, None)
+            self._by_ref[ref] = entry.spec.id
+        entry.known_as = ref
+
+    def id_of(self, ref: Any) -> Hashable:
+        """Which child of a dynamic supervisor was last known by this ref; None if none was."""
+        return self._by_ref.get(ref)
+
+    def put_down(self, entry: Entry) -> None:
         """A child that its supervisor ended: down, or forgotten."""
         entry.ref, entry.dead = None, False
+        self.discard_messages(entry)
         if entry.state is not ChildState.FAILED:
             entry.state = ChildState.STOPPED
-        self._forget_if_passing(entry)
+        self.forget_if_passing(entry)
 
-    def _forget_if_passing(self, entry: Entry) -> None:
-        if self.dynamic or entry.spec.restart is Restart.TEMPORARY:
-            self.children.pop(entry.spec.id, None)
-
-    def _shut_down(self, reason: ExitReason) -> None:
-        if not self._ending:
-            self._end_with(do.Down(reason))
-
-    def _end_with(self, down: do.Down) -> None:
-        self.closing = self._ending = True
-        stops = stop_plan(list(self.children), together=self.dynamic)
-        self._replace_plans([*stops, Saying((down,))])
-
-    def _replace_plans(self, steps: list[Starting | Stopping | Saying]) -> None:
-        """Drop what was going on, and what waited for it. Who asked is told by the driver."""
-        for entry in self.children.values():
-            entry.lane = self._main
-        self._main.steps.clear()
-        self._main.waiting.clear()
-        self._run(self._main, steps)
-
-    # -- requests
-
-    def _request(self, request: Request) -> None:
-        refusal = refusal_of(request, self)
-        if refusal is not None:
-            self._refuse(request.reply, refusal)
-            return
-        entry = self.children.get(request.id)
-        match request:
-            case StartChild(spec):
-                entry = self.children[request.id] = Entry(spec, self._new_lane())
-                self._run(entry.lane, [Starting(request.id, Cause.REQUEST, request.reply)])
-            case RestartChild(key) if entry is not None:
-                self._run(entry.lane, [Starting(key, Cause.AGAIN, request.reply)])
-            case TerminateChild(key) if entry is not None:
-                said = Saying((do.Reply(request.reply, None),))
-                self._run(entry.lane, [Stopping({key}), said])
-            case _:
-                del self.children[request.id]
-                self._reply(request.reply, None)
+    def discard_messages(self, entry: Entry) -> None:
+        """What its last incarnation left unhandled is not for a next one."""
+        if entry.spec.keeps_messages:
+            self.out.append(do.Discard(entry.spec.id))
 
     # -- small words
 
-    def _timer_off(self, entry: Entry) -> None:
+    def timer_on(self, entry: Entry, delay: float, event: got.Event) -> None:
+        """Report `event` in `delay` seconds: the child's only timer."""
+        entry.timed = True
+        self.out.append(do.Arm(entry.spec.id, delay, event))
+
+    def timer_off(self, entry: Entry) -> None:
+        """The child's timer is not needed."""
         entry.next_attempt_at = None
-        self._out.append(do.Disarm(entry.spec.id))
+        if entry.timed:
+            entry.timed = False
+            self.out.append(do.Disarm(entry.spec.id))
 
-    def _note(self, event: told.TreeEvent) -> None:
-        self._out.append(do.Note(event))
+    def note(self, kind: type[TreeEvent], entry: Entry, *words: Any) -> None:
+        """Tell whoever watches."""
+        event = kind(
+            self.path,
+            entry.spec.id,
+            *words,
+            ref=entry.ref or entry.known_as,
+            incarnation=entry.starts,
+            seq=self.totals.next_event(),
+            monotonic=self.now,
+            time=self.now + self.wall_offset,
+        )
+        self.out.append(do.Note(event))
 
-    def _reply(self, to: object, value: object) -> None:
+    def reply(self, to: Any, value: object) -> None:
+        """Answer a request."""
         if to is not None:
-            self._out.append(do.Reply(to, value))
+            self.out.append(do.Reply(to, value))
 
-    def _refuse(self, to: object, error: BaseException) -> None:
+    def refuse(self, to: Any, error: BaseException) -> None:
+        """Answer a request with an error."""
         if to is not None:
-            self._out.append(do.Refuse(to, error))
+            self.out.append(do.Refuse(to, error))

@@ -1,4 +1,4 @@
-"""`DynamicSupervisor`: children that come and go, each with its own spec; and specs of supervisors.
+"""`DynamicSupervisor`: children that come and go; and `supervisor()`, a supervisor as a child.
 
 devices = DynamicSupervisor.start(name="devices")
 devices.start_child(child(Device, "sim:", id="sim", backoff=Backoff()))
@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .child import ChildSpec
+from .flags import AutoShutdown
 from .strategy import Strategy
 from .supervisor import Supervisor
+from .supervisor_spec import MAX_RESTARTS, PERIOD, SupervisorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -20,14 +22,20 @@ class DynamicSupervisor(Supervisor):
     """A supervisor of many children that have nothing to do with each other.
 
     Each is started, restarted and ended without the others waiting for it. One that ends for good
-    is forgotten, ids are free again; all are stopped at once, each within its own time. (OTP's
-    simple_one_for_one, with Elixir's specs for each child; ids stay, to find children by.)
+    is forgotten, ids are free again; all are stopped at once, each within its own time (Elixir's
+    rules, but ids stay, to find children by).
+
+    With a `template` all children are alike (OTP's simple_one_for_one): `start_child` takes
+    arguments, which follow the template's, and children go by their refs.
 
     Args:
         max_restarts: As in `Supervisor`, for all children without a backoff together.
         period: As in `Supervisor`.
+        auto_shutdown: As in `Supervisor`; not with a template.
+        template: What each child is.
         max_children: How many there may be; None for any number.
-        more: `name`, `clock`, `on_event`, as in `Supervisor`.
+        extra_arguments: Put before each child's own `args`.
+        more: `name`, `clock`, `on_event`, `arguments`, as in `Supervisor`.
     """
 
     dynamic = True
@@ -35,14 +43,23 @@ class DynamicSupervisor(Supervisor):
     def __init__(
         self,
         *,
-        max_restarts: int = 3,
-        period: float = 5.0,
+        max_restarts: int = MAX_RESTARTS,
+        period: float = PERIOD,
+        auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
+        template: ChildSpec | None = None,
         max_children: int | None = None,
+        extra_arguments: tuple[Any, ...] = (),
         **more: Any,
     ) -> None:
-        super().__init__(
-            max_restarts=max_restarts, period=period, max_children=max_children, **more
+        spec = SupervisorSpec(
+            max_restarts=max_restarts,
+            period=period,
+            auto_shutdown=auto_shutdown,
+            template=template,
+            max_children=max_children,
+            extra_arguments=extra_arguments,
         )
+        super().__init__(_spec=spec, **more)
 
 
 def supervisor(
@@ -50,11 +67,12 @@ def supervisor(
     *,
     id: Hashable,  # noqa: A002  the field's name
     strategy: Strategy = Strategy.ONE_FOR_ONE,
-    max_restarts: int = 3,
-    period: float = 5.0,
+    max_restarts: int = MAX_RESTARTS,
+    period: float = PERIOD,
+    auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
     **spec: Any,
 ) -> ChildSpec:
-    """The spec of a supervisor as a child.
+    """The spec of a supervisor as a child. Its flags and children are checked here.
 
     Args:
         children: As in `Supervisor`.
@@ -62,7 +80,24 @@ def supervisor(
         strategy: As in `Supervisor`.
         max_restarts: As in `Supervisor`.
         period: As in `Supervisor`.
+        auto_shutdown: As in `Supervisor`.
         spec: Other fields of `ChildSpec`.
+
+    Raises:
+        InvalidFlags: A flag is wrong.
+        InvalidChildSpec: A spec is wrong.
     """
-    flags = {"strategy": strategy, "max_restarts": max_restarts, "period": period}
-    return ChildSpec(id=id, start=Supervisor, args=(tuple(children),), kwargs=flags, **spec)
+    whole = SupervisorSpec(
+        children,
+        strategy=strategy,
+        max_restarts=max_restarts,
+        period=period,
+        auto_shutdown=auto_shutdown,
+    )
+    flags = {
+        "strategy": whole.strategy,
+        "max_restarts": max_restarts,
+        "period": period,
+        "auto_shutdown": whole.auto_shutdown,
+    }
+    return ChildSpec(id=id, start=Supervisor, args=(whole.children,), kwargs=flags, **spec)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from .child import ChildSpec
     from .events import TreeEvent
-    from .steps import Event
+    from .inputs import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,14 @@ class Start:
 
     spec: ChildSpec
     restarted: tuple[ExitReason, int] | None
+    """What `on_restart` is told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Tell it to end with reason shutdown; then report `Exited`."""
 
+    id: Hashable
     ref: Any
 
 
@@ -34,7 +36,15 @@ class Stop:
 class Kill:
     """Abandon it; then report `Exited` (or `StartFailed`)."""
 
+    id: Hashable
     ref: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """The messages that the child left are nobody's: refuse them."""
+
+    id: Hashable
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +106,6 @@ class Note:
     event: TreeEvent
 
 
-Effect: TypeAlias = Start | Stop | Kill | Arm | Disarm | Reply | Refuse | Up | GiveUp | Down | Note
+Effect: TypeAlias = (
+    Start | Stop | Kill | Discard | Arm | Disarm | Reply | Refuse | Up | GiveUp | Down | Note
+)

@@ -59,6 +59,22 @@ class MaxChildren(SupervisorError):  # noqa: N818  named by what happened
     code = "max_children"
 
 
+class NotSupported(SupervisorError):  # noqa: N818  named by what happened
+    """Children of a template go by their refs, and are only started and ended."""
+
+    def __init__(self, message: str, code: str = "simple_one_for_one") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class InitError(SupervisorError, TypeError):
+    """A supervisor's `init` raised (`__cause__`), or gave back something else than its spec."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class StartError(SupervisorError):
     """A child did not start: `id` says which, `__cause__` why."""
 

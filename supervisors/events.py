@@ -1,8 +1,8 @@
-"""What a supervision tree tells whoever watches it (`on_event`): one frozen record each."""
+"""What a supervision tree tells whoever watches it (`events()`): one frozen record each."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,26 +17,42 @@ class TreeEvent:
 
     path: str
     id: Hashable
+    ref: Any = field(default=None, kw_only=True, compare=False)
+    """The incarnation that it is about, where there is one."""
+    incarnation: int = field(default=0, kw_only=True, compare=False)
+    """Which one that is: 1 is the first that was tried."""
+    seq: int = field(default=0, kw_only=True, compare=False)
+    """The event's number among those of its supervisor, from 1, without gaps."""
+    monotonic: float = field(default=0.0, kw_only=True, compare=False)
+    """When, in seconds of the supervisor's clock."""
+    time: float = field(default=0.0, kw_only=True, compare=False)
+    """When, in seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildStarting(TreeEvent):
+    """It is about to be started; `ref` is still the last incarnation's."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChildStarted(TreeEvent):
-    """It runs, for the first time or after it was asked to."""
+    """It runs, for the first time or because it was asked for."""
 
-    ref: Any
+    took: float
+    """Seconds that it took."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChildRestarted(TreeEvent):
     """It runs again; attempt 1 is the first in a row."""
 
-    ref: Any
     attempt: int
+    took: float
 
 
 @dataclass(frozen=True, slots=True)
 class ChildStartFailed(TreeEvent):
-    """Its constructor or its `on_start` raised."""
+    """Its constructor, its `on_start` or its factory raised."""
 
     error: BaseException
 
@@ -77,12 +93,17 @@ class ChildTerminated(TreeEvent):
 
 @dataclass(frozen=True, slots=True)
 class ChildKilled(TreeEvent):
-    """It did not end in its time and was abandoned; its thread may still hang."""
+    """It did not start or end in its time and was abandoned; its code may still hang (a zombie)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestartIntensityReached(TreeEvent):
     """The restart of `id` was one too many: the supervisor gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class AutoShutdownReached(TreeEvent):
+    """The significant child `id` has ended, and with it the supervisor (see `AutoShutdown`)."""
 
 
 @dataclass(frozen=True, slots=True)

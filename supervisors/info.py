@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from klemheist.actors.runtime import ExitReason
 
     from .child import ChildSpec, ChildType
-    from .steps import ChildState, Entry
+    from .entry import ChildState, Entry
+    from .totals import Totals
 
 
 class StartedChild(NamedTuple):
@@ -20,7 +21,7 @@ class StartedChild(NamedTuple):
     ref: Any
     """The running child; None if it declined to start (`Ignore`)."""
     info: Any = None
-    """What its factory had to say (no factories yet)."""
+    """What its factory had to say, where it returned `(ref, info)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class ChildInfo:
 
     id: Hashable
     ref: Any
-    """None while it does not run."""
+    """None while it does not run; also while it is being started."""
     state: ChildState
     type: ChildType
     spec: ChildSpec
@@ -50,12 +51,53 @@ class ChildCount:
     workers: int
 
 
+@dataclass(frozen=True, slots=True)
+class ChildStatistics:
+    """What happened to one child so far."""
+
+    starts: int
+    """How often a start was tried."""
+    restarts: int
+    """How often it was restarted and came up."""
+    crashes: int
+    """How often it ended by a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorStatistics:
+    """What happened under one supervisor so far, children that are forgotten included."""
+
+    starts: int
+    restarts: int
+    start_failures: int
+    crashes: int
+    kills: int
+    """How many children did not start or end in their time and were abandoned."""
+    children: dict[Hashable, ChildStatistics]
+    """Of the children that it knows now, by their ids."""
+
+
+def statistics_of(totals: Totals, children: dict[Hashable, Entry]) -> SupervisorStatistics:
+    """The counts as they stand."""
+    return SupervisorStatistics(
+        starts=totals.starts,
+        restarts=totals.restarts,
+        start_failures=totals.start_failures,
+        crashes=totals.crashes,
+        kills=totals.kills,
+        children={
+            key: ChildStatistics(entry.starts, entry.restarts, entry.crashes)
+            for key, entry in children.items()
+        },
+    )
+
+
 def info_of(entry: Entry, now: float) -> ChildInfo:
     """The child of `entry`, at `now` (monotonic seconds)."""
     due = entry.next_attempt_at
     return ChildInfo(
         id=entry.spec.id,
-        ref=entry.ref if entry.alive else None,
+        ref=entry.ref if entry.alive and entry.state != "starting" else None,
         state=entry.state,
         type=entry.spec.kind,
         spec=entry.spec,

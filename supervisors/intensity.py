@@ -2,38 +2,61 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections import deque
 
 from .errors import InvalidFlags
 
+_MOST = 2**31
+"""What a deque can count on any machine."""
 
-@dataclass(slots=True)
+
 class RestartWindow:
     """The moments of the last restarts; more than `max_restarts` in `period` seconds are too many.
 
     `max_restarts=3` allows three and gives up at the fourth; 0 gives up at the first.
     """
 
-    max_restarts: int
-    period: float
-    moments: list[float] = field(default_factory=list)
+    __slots__ = ("max_restarts", "moments", "period")
 
-    def __post_init__(self) -> None:
-        count, period = self.max_restarts, self.period
-        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            raise InvalidFlags("invalid_intensity", count, f"max_restarts={count!r}: use 0 or more")
-        if not isinstance(period, (int, float)) or not period > 0:
-            raise InvalidFlags("invalid_period", period, f"period={period!r}: use seconds above 0")
+    def __init__(self, max_restarts: int, period: float) -> None:
+        check_window(max_restarts, period)
+        self.max_restarts = max_restarts
+        self.period = period
+        self.moments: deque[float] = deque(maxlen=min(max_restarts + 1, _MOST))
+        """More than that decide nothing."""
 
     def add(self, now: float) -> bool:
-        """Count a restart at `now` (monotonic seconds). True while that is within the limit.
-
-        It keeps at most `max_restarts + 1` moments: more of them decide nothing.
-        """
-        recent = [moment for moment in self.moments if moment >= now - self.period]
-        self.moments = [*recent, now][-(self.max_restarts + 1) :]
-        return len(self.moments) <= self.max_restarts
+        """Count a restart at `now` (monotonic seconds). True while that is within the limit."""
+        moments = self.moments
+        while moments and moments[0] < now - self.period:
+            moments.popleft()
+        moments.append(now)
+        return len(moments) <= self.max_restarts
 
     def count(self, now: float) -> int:
         """How many restarts the window holds at `now`."""
         return sum(moment >= now - self.period for moment in self.moments)
+
+    def resized(self, max_restarts: int, period: float) -> RestartWindow:
+        """A window of other limits that remembers what this one does."""
+        window = RestartWindow(max_restarts, period)
+        window.moments.extend(self.moments)
+        return window
+
+
+def check_window(max_restarts: object, period: object) -> None:
+    """Refuse impossible limits.
+
+    Raises:
+        InvalidFlags: `code` says which.
+    """
+    count = max_restarts
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        raise InvalidFlags("invalid_intensity", count, f"max_restarts={count!r}: use 0 or more")
+    if (
+        not isinstance(period, (int, float))
+        or isinstance(period, bool)
+        or not 0 < period < math.inf
+    ):
+        raise InvalidFlags("invalid_period", period, f"period={period!r}: use seconds above 0")

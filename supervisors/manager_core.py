@@ -12,14 +12,14 @@ from klemheist.actors.errors import (
     SessionClosed,
 )
 from klemheist.actors.operation import Steps, operation, shielded
-from klemheist.actors.runtime import TIMERS, ExitReason, Future
+from klemheist.actors.runtime import ExitReason, Future, rest
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.session.core import SessionCore
 from klemheist.actors.session.functions import RemoteThread, hold_body
 from klemheist.actors.session.options import SessionOptions
 from klemheist.actors.session.state import MINIMAL
 from klemheist.actors.session.status import Turn
-from klemheist.actors.streams import Stream
+from klemheist.actors.streams import Publisher
 from klemheist.transports.url import parse_url
 
 from .child import Restart, child
@@ -56,10 +56,11 @@ class ManagerCore:
         self.state = ManagerState.INACTIVE
         self._journal = journal
         self._root: SupervisorRef[Any] | None = None
-        self._devices = Devices(partial(self.branch, "devices"), self._tell)
+        self.told: Publisher[DeviceEvent | TreeEvent] = Publisher()
+        """What happens to devices and in the tree."""
+        self._devices = Devices(partial(self.branch, "devices"), self.told.publish)
         self.sessions = Registry(self.options.max_concurrent_sessions)
         self._closing: Future[None] | None = None
-        self._events: tuple[Stream[Any], ...] = ()
         self._lock = threading.RLock()
 
     # -- state -------------------------------------------------------------------------------------
@@ -113,17 +114,6 @@ class ManagerCore:
         """Return the tree; None before anything was started."""
         return None if self._root is None else self._root.snapshot()
 
-    def events(self, capacity: int = 1024) -> Stream[Any]:
-        """Return a stream of what happens to devices and in the tree, from now on."""
-        stream: Stream[Any] = Stream(capacity)
-        with self._lock:
-            self._events = (*self._events, stream)
-        return stream
-
-    def _tell(self, event: DeviceEvent | TreeEvent) -> None:
-        for stream in self._events:
-            stream.put(event)
-
     def branch(self, name: str) -> SupervisorRef[Any]:
         """Return one of the root's supervisors; the tree is started on first use."""
         with self._lock:
@@ -131,7 +121,7 @@ class ManagerCore:
                 branches = [
                     child(DynamicSupervisor, id=each) for each in ("devices", "deployments")
                 ]
-                self._root = Supervisor.start(branches, name="root", on_event=self._tell)
+                self._root = Supervisor.start(branches, on_event=self.told.publish)
             ref = self._root.child(name).ref
         assert isinstance(ref, SupervisorRef)
         return ref
@@ -320,9 +310,8 @@ class ManagerCore:
         self._closing.set(None)
 
     def _end_events(self) -> None:
-        for stream in self._events:
-            stream.close()
-        TIMERS.rest()
+        self.told.close()
+        rest()
 
     @operation
     def _close(self) -> Steps[None]:

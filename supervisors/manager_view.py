@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from klemheist.actors.streams import Overflow
+
 from .deployment import Deployments
 from .manager_core import ManagerCore
 from .session_node import SessionNode
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from klemheist.actors.session.ledger import Journal
     from klemheist.actors.session.options import SessionOptions
     from klemheist.actors.session.resources import CancelToken
-    from klemheist.actors.streams import Stream
+    from klemheist.actors.streams import Subscription
 
     from .manager_life import ManagerState
     from .snapshot import Tree
@@ -77,9 +79,23 @@ class ManagerView:
         """Return the supervision tree; None before anything was started."""
         return self._core.snapshot()
 
-    def events(self, capacity: int = 1024) -> Stream[Any]:
-        """Return a stream of what happens to devices and in the tree, from now on."""
-        return self._core.events(capacity)
+    def events(
+        self,
+        *types: type,
+        buffer: int = 1024,
+        overflow: Overflow | str = Overflow.DROP_OLDEST,
+    ) -> Subscription[Any]:
+        """Return a stream of what happens to devices and in the tree, from now on.
+
+        Args:
+            types: the classes of events that are wanted; none for all.
+            buffer: events that are kept for a consumer who is behind.
+            overflow: what becomes of more; nothing waits for its audience, so not `block`.
+
+        Raises:
+            ValueError: the policy is `block`, or unknown.
+        """
+        return self._core.told.subscribe(*types, buffer=buffer, overflow=overflow)
 
     def dispose(self) -> None:
         """Let go of everything at once, without any cleanup: for emergencies (SES-048).

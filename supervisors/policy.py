@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .child import Restart
+from .flags import Restart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from klemheist.actors.runtime import ExitReason
 
-    from .steps import Entry
+    from .entry import Entry
 
 
 def must_restart(restart: Restart, reason: ExitReason) -> bool:
@@ -27,7 +27,7 @@ def was_steady(entry: Entry, now: float, period: float) -> bool:
     Without a backoff that is the supervisor's `period`.
     """
     backoff = entry.spec.backoff
-    return now - entry.started_at >= (period if backoff is None else backoff.steady_after())
+    return now - entry.began_at >= (period if backoff is None else backoff.steady_after())
 
 
 def next_delay(entry: Entry, rand: Callable[[], float]) -> float | None:

@@ -1,28 +1,49 @@
-"""`SupervisorRef`: asking a supervisor, and `ChildHandle`: a reference that outlives restarts."""
+"""`SupervisorRef`: asking a supervisor."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import pykka
 
-from klemheist.actors.runtime import TIMERS, ActorDead, ActorRef, ExitReason, Future, WouldDeadlock
+from klemheist.actors.runtime import (
+    ActorDead,
+    ActorRef,
+    ExitReason,
+    Future,
+    WouldDeadlock,
+    rest,
+)
 from klemheist.actors.runtime.bridge import Envelope
-from klemheist.actors.runtime.inbox import is_starting_under
+from klemheist.actors.runtime.here import HERE
 
-from .errors import ChildNotFound, ChildRestarting
+from .child import checked_spec
+from .errors import InvalidFlags
+from .handle import ChildHandle
 from .info import ChildCount, ChildInfo
-from .steps import ChildState, DeleteChild, RestartChild, StartChild, TerminateChild
+from .inputs import (
+    DeleteChild,
+    Incarnation,
+    Reconfigure,
+    RestartChild,
+    StartChild,
+    StartFromTemplate,
+    TerminateChild,
+)
+from .supervisor_spec import SupervisorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Sequence
     from types import TracebackType
 
+    from klemheist.actors.streams import Subscription
+
     from .child import ChildSpec
+    from .events import TreeEvent
+    from .info import SupervisorStatistics
+    from .inputs import Request
     from .snapshot import Tree
-    from .steps import Request
-    from .supervisor import Supervisor
+    from .view import View
 
 A = TypeVar("A", bound=pykka.Actor)
 
@@ -42,17 +63,33 @@ class SupervisorRef(ActorRef[A]):
     # -- changing
 
     def start_child(
-        self, spec: ChildSpec, *, block: bool = True, timeout: float | None = None
+        self,
+        spec: ChildSpec | Sequence[Any] = (),
+        *,
+        block: bool = True,
+        timeout: float | None = None,
     ) -> Any:
         """Add a child and start it: a `StartedChild`.
 
+        Args:
+            spec: What the child is. Where the supervisor has a template: the arguments that follow
+                the template's.
+            block: Whether to wait; else a `Future` is returned.
+            timeout: Seconds to wait.
+
         Raises:
-            AlreadyStarted: Its id runs.
+            AlreadyStarted: Its id runs, or somebody else has its name.
             AlreadyPresent: Its id is known and down.
             StartError: It did not start; it is forgotten.
             MaxChildren: There is no room for it.
+            InvalidChildSpec: It cannot be this supervisor's child.
         """
-        return self._ask(StartChild(spec, Future()), block, timeout)
+        request: Request
+        if isinstance(spec, (tuple, list)):
+            request = StartFromTemplate(tuple(spec), Future())
+        else:
+            request = StartChild(checked_spec(spec, None), Future())
+        return self._ask(request, block, timeout)
 
     def restart_child(
         self,
@@ -69,7 +106,7 @@ class SupervisorRef(ActorRef[A]):
             ChildRestarting: It is about to.
             StartError: It did not start; it stays down.
         """
-        return self._ask(RestartChild(id, Future()), block, timeout)
+        return self._ask(RestartChild(_named(id), Future()), block, timeout)
 
     def terminate_child(
         self,
@@ -80,10 +117,14 @@ class SupervisorRef(ActorRef[A]):
     ) -> Any:
         """End a child and keep its spec, unless temporary or in a dynamic supervisor.
 
+        It never sets off `auto_shutdown`. In a dynamic supervisor `id` may be the child's ref; with
+        a template it must be.
+
         Raises:
             ChildNotFound: No such id.
+            NotSupported: Children of a template go by their refs.
         """
-        return self._ask(TerminateChild(id, Future()), block, timeout)
+        return self._ask(TerminateChild(_named(id), Future()), block, timeout)
 
     def delete_child(
         self,
@@ -99,7 +140,23 @@ class SupervisorRef(ActorRef[A]):
             ChildRunning: It runs.
             ChildRestarting: It is about to.
         """
-        return self._ask(DeleteChild(id, Future()), block, timeout)
+        return self._ask(DeleteChild(_named(id), Future()), block, timeout)
+
+    def reconfigure(
+        self, spec: SupervisorSpec, *, block: bool = True, timeout: float | None = None
+    ) -> Any:
+        """Take over other flags and specs; nobody is started or stopped for it (OTP's code_change).
+
+        Who runs goes on, with its new spec from the next restart. A new child is known and not
+        started; one that is not in `spec` stays, after those that are. Restarts in the window count
+        on.
+
+        Raises:
+            InvalidFlags: It is for another kind of supervisor, or no `SupervisorSpec`.
+        """
+        if not isinstance(spec, SupervisorSpec):
+            raise InvalidFlags("bad_return", spec, f"spec={spec!r}: use a SupervisorSpec")
+        return self._ask(Reconfigure(spec, Future()), block, timeout)
 
     def shutdown(
         self, reason: ExitReason = ExitReason.SHUTDOWN, timeout: float | None = None
@@ -112,7 +169,7 @@ class SupervisorRef(ActorRef[A]):
         self._check_wait()
         self.exit(reason)
         ended = self.ended.get(timeout=timeout)
-        TIMERS.rest()  # no thread of ours outlives the last tree (DESIGN 8.18)
+        rest()  # no thread of ours outlives the last tree (DESIGN 8.18)
         return ended
 
     # -- looking
@@ -122,12 +179,13 @@ class SupervisorRef(ActorRef[A]):
         return self._supervisor().children()
 
     def child(self, id: Hashable) -> ChildInfo:  # noqa: A002  the field's name
-        """One child.
+        """One child, by its id; in a dynamic supervisor by its id or ref, with a template by ref.
 
         Raises:
             ChildNotFound: No such id.
+            NotSupported: Children of a template go by their refs.
         """
-        return self._supervisor().child(id)
+        return self._supervisor().child(_named(id))
 
     def child_spec(self, id: Hashable) -> ChildSpec:  # noqa: A002  the field's name
         """One child's spec.
@@ -138,11 +196,12 @@ class SupervisorRef(ActorRef[A]):
         return self.child(id).spec
 
     def count(self) -> ChildCount:
-        """How many children there are, of which kind."""
+        """How many children there are, of which kind. A template is one spec."""
         children = self.children()
         supervisors = sum(info.type == "supervisor" for info in children)
+        has_template = self._supervisor().template is not None
         return ChildCount(
-            specs=len(children),
+            specs=1 if has_template else len(children),
             active=sum(info.ref is not None for info in children),
             supervisors=supervisors,
             workers=len(children) - supervisors,
@@ -152,9 +211,30 @@ class SupervisorRef(ActorRef[A]):
         """The tree from here down."""
         return self._supervisor().snapshot()
 
+    def statistics(self) -> SupervisorStatistics:
+        """What happened under this supervisor so far."""
+        return self._supervisor().statistics()
+
+    def events(
+        self, *types: type, buffer: int = 1024, overflow: str = "drop_oldest"
+    ) -> Subscription[TreeEvent]:
+        """Subscribe to what this supervisor and those under it tell from now on.
+
+        Iterate over it, in a thread or with `async for`, or give a function to its `deliver`. It
+        ends with the supervisor, after `SupervisorStopped`.
+
+        Args:
+            types: The classes of `klemheist.supervisors.events` that are wanted; none for all.
+            buffer: How many events are kept for a subscriber who is behind.
+            overflow: What becomes of more: `drop_oldest`, `drop_new`, `error` or `resize`.
+        """
+        return self._supervisor().subscribe(*types, buffer=buffer, overflow=overflow)
+
     def handle(self, id: Hashable) -> ChildHandle:  # noqa: A002  the field's name
-        """A reference to the child `id`, whichever incarnation runs."""
-        return ChildHandle(self, id)
+        """A reference to the child `id` (or that ref's child), whichever incarnation runs."""
+        named = _named(id)
+        key = self._supervisor().key_of(named) if isinstance(named, Incarnation) else id
+        return ChildHandle(self, key)
 
     def __enter__(self) -> Self:
         return self
@@ -167,11 +247,11 @@ class SupervisorRef(ActorRef[A]):
     ) -> None:
         self.shutdown()
 
-    def _supervisor(self) -> Supervisor:
+    def _supervisor(self) -> View:
         actor = self.actor()
         if actor is None or self.ended.done():
             raise ActorDead(f"{self} not found: it has ended")
-        return cast("Supervisor", actor)
+        return cast("View", actor)
 
     def _ask(self, request: Request, block: bool, timeout: float | None) -> Any:  # noqa: FBT001  passed through
         future: Future[Any] = request.reply
@@ -182,64 +262,21 @@ class SupervisorRef(ActorRef[A]):
 
     def _check_wait(self) -> None:
         super()._check_wait()
-        if is_starting_under(self):
+        if self._awaits_this_start():
             raise WouldDeadlock(f"{self} waits for this on_start: use block=False")
 
-
-class ChildHandle:
-    """The child `id` of a supervisor, across its restarts. Cheap to make, holds nothing."""
-
-    def __init__(self, supervisor: SupervisorRef[Any], id: Hashable) -> None:  # noqa: A002  the field's name
-        self.supervisor = supervisor
-        self.id = id
-
-    @property
-    def ref(self) -> ActorRef[Any]:
-        """The incarnation that runs.
-
-        Raises:
-            ChildNotFound: No such id.
-            ChildRestarting: Just now none runs.
-        """
-        info = self.supervisor.child(self.id)
-        if info.state is not ChildState.RUNNING or info.ref is None:
-            raise ChildRestarting(f"child {self.id!r} is {info.state}: wait_ready() for it")
-        return cast("ActorRef[Any]", info.ref)
-
-    def wait_ready(self, timeout: float | None = None) -> ActorRef[Any]:
-        """Wait until an incarnation runs, and give it.
-
-        Raises:
-            ChildNotFound: No such id, or it was forgotten.
-            AskTimeout: None ran within `timeout` seconds.
-        """
-        return self.supervisor._supervisor().ready(self.id).get(timeout=timeout)  # noqa: SLF001  its face
-
-    def tell(self, message: Any) -> None:
-        """Send `message` to the incarnation that runs.
-
-        Raises:
-            ChildRestarting: Just now none runs.
-        """
-        self.ref.tell(message)
-
-    def ask(self, message: Any, *, timeout: float | None = None) -> Any:
-        """Ask the incarnation that runs, waiting within `timeout` for one.
-
-        Raises:
-            ChildRestarting: None ran within `timeout` seconds.
-        """
-        start = time.monotonic()
-        try:
-            ref = self.wait_ready(timeout)
-        except TimeoutError as error:
-            raise ChildRestarting(f"child {self.id!r} did not come back in time") from error
-        left = None if timeout is None else max(timeout - (time.monotonic() - start), 0.0)
-        return ref.ask(message, timeout=left)
-
-    def proxy(self) -> pykka.ActorProxy[Any]:
-        """Pykka's proxy of the incarnation that runs: it does not follow restarts."""
-        return self.ref.proxy()
+    def _awaits_this_start(self) -> bool:
+        """Whether this thread is in an `on_start` that this supervisor waits for, at any depth."""
+        waiting: Any = HERE.starting_under
+        while waiting is not None:
+            if waiting is self:
+                return True
+            actor = None if waiting.has_started else waiting.actor()
+            waiting = None if actor is None else actor._actor_parent  # noqa: SLF001  its supervisor
+        return False
 
 
-__all__ = ["ChildHandle", "ChildNotFound", "SupervisorRef"]
+def _named(id_or_ref: Hashable) -> Hashable:
+    if isinstance(id_or_ref, ActorRef):
+        return Incarnation(id_or_ref, gone=id_or_ref.reason is not None)
+    return id_or_ref

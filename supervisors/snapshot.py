@@ -1,9 +1,10 @@
-"""`Tree`: the supervision tree at one moment, as data and as text."""
+"""`Tree`: the supervision tree at one moment: as data, as text, as JSON, as a picture (DOT)."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -11,7 +12,13 @@ if TYPE_CHECKING:
     from klemheist.actors.runtime import ExitReason
 
     from .child import ChildType
-    from .steps import ChildState
+    from .entry import ChildState
+
+
+MANY: Final = 100
+"""Messages that are worth a note in the picture."""
+LONG: Final = 1.0
+"""Seconds of one turn that are worth a note in the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,11 @@ class Node:
     last_exit: ExitReason | None
     next_attempt_in: float | None
     mailbox_len: int
+    """Messages that wait for it."""
+    busy_for: float | None = None
+    """Seconds that its present turn has been running, about; None if idle or not known."""
+    zombies: int = 0
+    """How many of its incarnations were abandoned and still hold a thread."""
     tree: Tree | None = None
     """The child's own children, where it is a supervisor that runs."""
 
@@ -40,6 +52,12 @@ class Node:
             words.append(f"in {self.next_attempt_in:.1f} s")
         if self.restarts:
             words.append(f"restarts: {self.restarts}")
+        if self.mailbox_len >= MANY:
+            words.append(f"{self.mailbox_len} messages wait")
+        if (self.busy_for or 0.0) >= LONG:
+            words.append(f"busy for {self.busy_for:.0f} s")
+        if self.zombies:
+            words.append(f"zombies: {self.zombies}")
         return ", ".join(words)
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,6 +71,8 @@ class Node:
             "last_exit": None if self.last_exit is None else repr(self.last_exit),
             "next_attempt_in": self.next_attempt_in,
             "mailbox_len": self.mailbox_len,
+            "busy_for": self.busy_for,
+            "zombies": self.zombies,
             "tree": None if self.tree is None else self.tree.to_dict(),
         }
 
@@ -86,7 +106,7 @@ class Tree:
                 yield from node.tree.walk()
 
     def find(self, path: str) -> Node | None:
-        """The node at `path`, such as `root/devices/ttyACM0`."""
+        """The node at `path`, such as `root/devices/ttyACM0`; None if there is none."""
         return next((node for node in self.walk() if node.path == path), None)
 
     def render(self) -> str:
@@ -106,6 +126,20 @@ class Tree:
             "children": [node.to_dict() for node in self.children],
         }
 
+    def to_json(self, *, indent: int | None = None) -> str:
+        """The tree as JSON; ids and reasons as text."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+    def to_dot(self) -> str:
+        """The tree in Graphviz's language: `dot -Tsvg` draws it."""
+        lines = ["digraph supervision {", "  node [shape=box, fontname=sans];"]
+        lines += [f"  {_dot(self.path)} [label={_dot(_label(self.path, self.note))}];"]
+        for parent, node in _edges(self):
+            label, shape = _label(str(node.id), node.note), _shape(node)
+            lines.append(f"  {_dot(node.path)} [label={_dot(label)}{shape}];")
+            lines.append(f"  {_dot(parent)} -> {_dot(node.path)};")
+        return "\n".join([*lines, "}"])
+
 
 def _rows(tree: Tree, indent: str) -> Iterator[tuple[str, str]]:
     for number, node in enumerate(tree.children, 1):
@@ -113,3 +147,23 @@ def _rows(tree: Tree, indent: str) -> Iterator[tuple[str, str]]:
         yield f"{indent}{'└── ' if last else '├── '}{node.id}", node.note
         if node.tree is not None:
             yield from _rows(node.tree, indent + ("    " if last else "│   "))
+
+
+def _edges(tree: Tree) -> Iterator[tuple[str, Node]]:
+    for node in tree.children:
+        yield tree.path, node
+        if node.tree is not None:
+            yield from _edges(node.tree)
+
+
+def _label(name: str, note: str) -> str:
+    return f"{name}\n{note}" if note else name
+
+
+def _shape(node: Node) -> str:
+    style = "" if node.type == "supervisor" else ", style=rounded"
+    return style if node.state == "running" else f"{style}, color=red"
+
+
+def _dot(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

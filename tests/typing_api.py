@@ -10,8 +10,11 @@ from klemheist import (
     AsyncSessionManager,
     Call,
     Capabilities,
+    ChildRestarted,
     Execute,
     Future,
+    PartitionSupervisor,
+    Publisher,
     Resource,
     Restart,
     Session,
@@ -20,9 +23,12 @@ from klemheist import (
     SessionStats,
     StandingProgram,
     Strategy,
+    Stream,
+    Subscription,
     Supervisor,
     child,
 )
+from klemheist.testing import Probe, captured_events
 
 
 class Blinker(klemheist.Program):
@@ -86,6 +92,24 @@ async def async_number(session: AsyncSession) -> int:
 def supervision() -> None:
     with Supervisor.start([child(Sampler)], strategy=Strategy.ONE_FOR_ALL) as tree:
         assert_type(tree.snapshot().render(), str)
+        with Probe() as probe, captured_events(tree) as events:
+            assert_type(probe.expect_down(tree, reason=ValueError), klemheist.ExitReason)
+            assert_type(events.expect(ChildRestarted, id="Sampler").attempt, int)
+    with PartitionSupervisor.start(child(Sampler), name="samplers") as samplers:
+        assert_type(samplers.partition("key"), int)
+
+
+def streams(numbers: Stream[int], publisher: Publisher[str]) -> None:
+    for number in numbers:
+        assert_type(number, int)
+    assert_type(numbers.get(timeout=1.0), int)
+    assert_type(publisher.subscribe(), Subscription[str])
+
+
+async def streams_async(numbers: Stream[int]) -> None:
+    async for number in numbers:
+        assert_type(number, int)
+    assert_type(await numbers.aget(), int)
 
 
 def errors(error: klemheist.LinkTimeout) -> None:

@@ -1,4 +1,4 @@
-"""`Actor`: a `pykka.Actor` whose every end has a reason, with or without a thread of its own.
+"""`Actor`: a `pykka.Actor` on the shared pool, whose every end has a reason.
 
 class Counter(Actor):
     def on_start(self):
@@ -14,41 +14,36 @@ assert counter.ask(2) == 2
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import threading
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeVar, cast
+from collections import deque
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-import pykka
-from loguru import logger
-
-from .bridge import BridgedActor, Envelope, is_stop, pykka_logger
-from .errors import ActorDead
-from .exits import Exit, ExitReason, Ignore
-from .inbox import InlineInbox, ThreadInbox, interrupt_after_turns, starting_under
+from . import signals
+from .deadletters import DEAD_LETTERS
+from .errors import MailboxFull, StashOverflow
+from .exits import ExitReason
+from .idle import Idleness
+from .inbox import InlineInbox
+from .life import LATER, Living
+from .mailbox import Mailbox, Unbounded
 from .ref import ActorRef
 from .schedule import Schedule
+from .scheduled import ScheduledInbox
+from .signals import Notice, WatchRef
 from .timers import TIMERS, Timers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
     from types import TracebackType
 
-    from .future import Future
-    from .inbox import Inbox, Item
+    from .items import Item
 
-A = TypeVar("A", bound="Actor")
+__all__ = ["LATER", "Actor"]
 
-LATER: Final = object()
-"""What a handler returns when the answer is given later, by whoever holds the asker's future."""
-
-CONTAINED: Final = (SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError)
-"""What crashes only the actor whose handler raises it (DESIGN 8.20)."""
-
-_thread_numbers = itertools.count(1)
+_UNBOUNDED: Final = Unbounded()
 
 
-class Actor(BridgedActor):
+class Actor(Living):
     """One thing at a time, from a mailbox; ends once, with an `ExitReason`.
 
     1. `__init__` on the creator's thread, then `on_restart` in a new incarnation, then `on_start`.
@@ -59,14 +54,26 @@ class Actor(BridgedActor):
     An exception in an `ask` is the asker's and the actor lives on (DESIGN 8.15).
     """
 
-    dispatcher: ClassVar[str] = "thread"
-    """Which threads run it: its own. (The shared pool comes with DESIGN 8.18.)"""
+    dispatcher: ClassVar[str] = "pool"
+    """Which threads run it: the shared pool's, or with "thread" its own, where its turns block."""
 
     inline: ClassVar[bool] = False
-    """No thread: a turn runs on whichever thread brings the event. Its turns must not block."""
+    """No thread: a turn runs on whichever thread brings the event. Its turns must not block.
+
+    It has an unbounded mailbox, and neither stash nor receive timeout.
+    """
+
+    mailbox: ClassVar[Mailbox] = _UNBOUNDED
+    """What waits, and what happens where there is no room: `Unbounded`, `Bounded`, `Priority`."""
 
     ask_failure: ClassVar[Literal["reply", "crash"]] = "reply"
     """Whether an exception in an `ask` also crashes the actor."""
+
+    trap_exit: bool = False
+    """Whether the ends of linked actors come as `ExitSignal` messages instead of ending this."""
+
+    stash_capacity: ClassVar[int] = 1000
+    """How many messages `stash` may put aside."""
 
     ref_class: ClassVar[type[ActorRef[Any]]] = ActorRef
     starts_later: ClassVar[bool] = False
@@ -76,16 +83,16 @@ class Actor(BridgedActor):
     """Where `schedule` keeps its timers."""
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        self._actor_inbox: Inbox = InlineInbox() if self.inline else ThreadInbox()
-        super().__init__(self._actor_inbox)
-        self._actor_self: ActorRef[Any] = self.ref_class(self)
-        self._actor_ref = self._actor_self
-        self._actor_schedules: set[Schedule] = set()
-        self._actor_answering: Future[Any] | None = None
-        self._actor_supervised = False
-        self._actor_parent: ActorRef[Any] | None = None
-        self._actor_ending = False
-        self._actor_restarted: tuple[ExitReason, int] | None = None
+        inbox: InlineInbox | ScheduledInbox
+        if self.inline:
+            inbox = InlineInbox(self)
+        elif self.mailbox is _UNBOUNDED:
+            inbox = ScheduledInbox(self, SimpleQueue())
+        else:
+            inbox = ScheduledInbox(self, self.mailbox.queue(self._actor_dropped))
+        inbox.ref = ref = self.ref_class(self, inbox)
+        self._actor_inbox = inbox
+        self._actor_self = self._actor_ref = ref
 
     # -- hooks, besides Pykka's on_start, on_stop and on_failure
 
@@ -99,6 +106,14 @@ class Actor(BridgedActor):
 
     def on_exit(self, reason: ExitReason) -> None:
         """Run last, whatever the reason; not when killed."""
+
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Run after a crash, before `on_exit` (Pykka's hook)."""
 
     # -- for the actor itself
 
@@ -115,219 +130,131 @@ class Actor(BridgedActor):
         Cancelled by itself when the actor ends.
         """
         schedule = Schedule(self, delay, message, every)
+        if self._actor_schedules is None:
+            self._actor_schedules = set()
         self._actor_schedules.add(schedule)
+        if self._actor_self.reason is not None:
+            schedule.cancel()
         return schedule
 
-    # -- the life
+    # -- other actors' ends
 
-    def _start_actor_loop(self) -> None:
-        inbox = self._actor_inbox
-        if isinstance(inbox, InlineInbox):
-            inbox.begin(self._actor_take, self._actor_begin)
-            return
-        name = f"{type(self).__name__}-{next(_thread_numbers)}"
-        threading.Thread(target=self._actor_loop, name=name, daemon=True).start()
+    def watch(self, ref: ActorRef[Any], message: Any = None) -> WatchRef:
+        """Be sent `Terminated(ref, reason)`, exactly once, when `ref`'s actor has ended.
 
-    def _actor_loop(self) -> None:
-        inbox = cast("ThreadInbox", self._actor_inbox)
-        starting_under(self._actor_parent)
-        self._actor_begin()
-        starting_under(None)
-        while (item := inbox.get()) is not None:
-            self._actor_take(item)
+        At once, if it has. It waits its turn, after what that actor had sent before it ended.
 
-    def _actor_begin(self) -> None:
-        try:
-            if self._actor_restarted is not None:
-                self.on_restart(*self._actor_restarted)
-            self.on_start()
-        except BaseException as error:  # noqa: BLE001  the actor's loop
-            self._actor_start_failed(error)
+        Args:
+            ref: Who is watched; watching twice gives two messages.
+            message: What is sent instead.
+        """
+        watch = WatchRef(self, ref, message)
+        if self._actor_watches is None:
+            self._actor_watches = set()
+        self._actor_watches.add(watch)
+        if self._actor_self.reason is not None:
+            watch.cancel()
         else:
-            if not self.starts_later:
-                self._actor_started()
+            watch.begin()
+        return watch
 
-    def _actor_started(self) -> None:
-        self._actor_self.started.set(None)
+    def unwatch(self, watch: WatchRef) -> bool:
+        """Take a watch back; its message does not come, even if it waits already.
 
-    def _actor_start_failed(self, error: BaseException) -> None:
-        reason = _reason_of(error)
-        if reason.is_abnormal:
-            self._actor_report(error)
-        self._actor_finish(reason, error)
-        self._actor_let_through(error)
+        Returns:
+            Whether it was still to come.
+        """
+        return watch.cancel()
 
-    def _actor_take(self, item: Item) -> None:
-        """One turn."""
-        try:
-            if isinstance(item, tuple):
-                item[0](*item[1])
-            else:
-                self._actor_answer(item)
-        except BaseException as error:  # noqa: BLE001  the actor's loop
-            self._actor_failed(error, None if isinstance(item, tuple) else item.reply_to)
+    def link(self, ref: ActorRef[Any]) -> None:
+        """End together: where one of the two ends abnormally, so does the other.
 
-    def _actor_answer(self, envelope: Envelope[Any]) -> None:
-        reply: Any = envelope.reply_to
-        if is_stop(envelope.message):
-            self._actor_leave(ExitReason.NORMAL)
-            if reply is not None:
-                self._actor_self.ended.add_done_callback(lambda _: reply.set(None))
-            return
-        self._actor_answering = reply
-        answer = self.handle(envelope.message)
-        if reply is not None and answer is not LATER:
-            reply.set(answer)
-
-    def _actor_failed(self, error: BaseException, reply: Any) -> None:
-        if isinstance(error, Exit):
-            if reply is not None:
-                reply.set_exception(ActorDead(f"{self} exited instead of answering"))
-            self._actor_leave(error.reason)
-            return
-        if reply is not None and isinstance(error, Exception):
-            pykka_logger.info("Exception returned from %s to caller:", self, exc_info=error)
-            reply.set_exception(error)
-            if self.ask_failure == "reply":
-                return
-        elif reply is not None:  # not the error itself: it would end the asker's thread too
-            dead = ActorDead(f"{self} crashed before it answered: {error!r}")
-            dead.__cause__ = error
-            reply.set_exception(dead)
-        self._actor_end(ExitReason.error(error))
-        self._actor_let_through(error)
-
-    def _actor_leave(self, reason: ExitReason) -> None:
-        """Begin an orderly end; a supervisor has more to do than this."""
-        self._actor_end(reason)
-
-    def _actor_end(self, reason: ExitReason) -> None:
-        """The end as the actor sees it: its hooks, on its own turn, once."""
-        if self._actor_ending or self._actor_self.ended.done():
-            return
-        self._actor_ending = True
-        self._actor_retire()
-        error = reason.exception
-        if error is None:
-            failure = self._actor_hook(self.on_stop)
-            reason = reason if failure is None else ExitReason.error(failure)
+        An end with reason normal concerns only who traps exits. Linking to an actor that has ended
+        is its exit signal, with reason `NOPROC`.
+        """
+        if self._actor_self.reason is not None:
+            return  # what killed actors still do concerns nobody
+        if ref.reason is not None:
+            self._actor_signalled(ref, ExitReason.NOPROC)
         else:
-            self._actor_report(error)
-            self._actor_hook(self.on_failure, type(error), error, error.__traceback__)
-        self._actor_hook(self.on_exit, reason)
-        self._actor_finish(reason)
+            signals.link(self._actor_self, ref)
 
-    def _actor_killed(self) -> None:
-        if self._actor_self.ended.done():
-            return
-        self._actor_finish(ExitReason.KILLED)
-        if (reply := self._actor_answering) is not None:
-            reply.set_exception(ActorDead(f"{self} was killed before it answered"))
+    def unlink(self, ref: ActorRef[Any]) -> bool:
+        """Undo `link`. True if they were linked."""
+        return signals.unlink(self._actor_self, ref)
 
-    def _actor_retire(self) -> None:
-        """Be dead for everybody, before any hook runs and any notice goes out."""
-        self.actor_stopped.set()
-        if not self._actor_supervised:
-            pykka.ActorRegistry.unregister(self._actor_self)
+    def exit(self, ref: ActorRef[Any], reason: ExitReason) -> None:
+        """Send `ref` an exit signal, as if this actor were linked to it and had ended.
 
-    def _actor_finish(self, reason: ExitReason, start_error: BaseException | None = None) -> None:
-        """Release everything, then tell who watches. Also from a killer's thread."""
-        self._actor_retire()
-        self._actor_inbox.close()
-        for schedule in list(self._actor_schedules):
-            schedule.cancel()
-        self._actor_released()
-        ref = self._actor_self
-        ref.ended.set(reason)
-        if not ref.started.done():
-            ref.started.set_exception(start_error or ActorDead(f"{self} ended before it started"))
+        It may trap it, all but `KILLED`, which kills it.
+        """
+        ref.signal(self._actor_self, reason, kill=reason is ExitReason.KILLED)
 
-    def _actor_released(self) -> None:
-        """A supervisor's last act, however it ends: nothing it started is left."""
+    # -- messages put aside
 
-    def _actor_hook(self, hook: Callable[..., object], *args: Any) -> BaseException | None:
-        try:
-            hook(*args)
-        except BaseException as error:  # noqa: BLE001  the end goes on
-            logger.opt(exception=error).error("{} failed in {}", hook.__name__, self)
-            return error
-        return None
+    def stash(self) -> None:
+        """Put the message of this turn aside, unanswered, until `unstash_all`.
 
-    def _actor_report(self, error: BaseException) -> None:
-        if not self._actor_supervised:  # else its supervisor says it, with more to say
-            pykka_logger.error("Unhandled exception in %s:", self, exc_info=error)
+        Raises:
+            StashOverflow: `stash_capacity` messages are put aside already.
+            RuntimeError: There is no message: a call from `post`, or put aside already.
+        """
+        inbox = self._actor_scheduled("stash()")
+        item = inbox.current
+        if item is None or type(item) is tuple:
+            raise RuntimeError("no message to put aside: call stash() once, while handling it")
+        stash = self._actor_stash
+        if stash is None:
+            stash = self._actor_stash = deque()
+        if len(stash) >= self.stash_capacity:
+            raise StashOverflow(f"{self} has put {len(stash)} messages aside already")
+        stash.append(item.message if type(item) is Notice else item)
+        inbox.current = self._actor_answering = None
+        inbox.reject_late(stash)
 
-    def _actor_let_through(self, error: BaseException) -> None:
-        """What a crash means to others than the actor."""
-        if isinstance(error, KeyboardInterrupt) and self.inline:
-            # A turn on the main thread: the user pressed Ctrl-C, which must not get lost in here.
-            if threading.current_thread() is threading.main_thread():
-                interrupt_after_turns(error)
-        elif not isinstance(error, (Exception, *CONTAINED)) and not self._actor_supervised:
-            pykka.ActorRegistry.stop_all(block=False)  # Pykka's rule
+    def unstash_all(self) -> None:
+        """Handle what was put aside next, in its order, before everything that waits."""
+        items, self._actor_stash = self._actor_stash, None
+        if items:
+            self._actor_scheduled("unstash_all()").put_back(items)
 
-    def on_failure(
-        self,
-        exception_type: type[BaseException] | None,
-        exception_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Run after a crash, before `on_exit` (Pykka's hook)."""
+    def unstash(self) -> bool:
+        """Handle the first message that was put aside next. False if there is none."""
+        if not self._actor_stash:
+            return False
+        self._actor_scheduled("unstash()").put_back([self._actor_stash.popleft()])
+        return True
 
+    @property
+    def receive_timeout(self) -> float | None:
+        """Seconds without a message after which `ReceiveTimeout` comes, again and again.
 
-def spawn(
-    cls: type[A],
-    args: Sequence[Any] = (),
-    kwargs: Mapping[str, Any] | None = None,
-    *,
-    restarted: tuple[ExitReason, int] | None = None,
-    prepare: Callable[[A], object] | None = None,
-) -> ActorRef[A]:
-    """Start an actor for a supervisor: not in `pykka.ActorRegistry` (DESIGN 8.16).
+        None, the default, for never. Messages whose class is under `NotInfluenceReceiveTimeout`,
+        and calls from `post`, do not count.
+        """
+        return None if self._actor_idle is None else self._actor_idle.seconds
 
-    Args:
-        cls: Its class.
-        args: For the constructor.
-        kwargs: For the constructor.
-        restarted: What `on_restart` is told; None in the first incarnation.
-        prepare: Called with the new actor before it starts.
+    @receive_timeout.setter
+    def receive_timeout(self, seconds: float | None) -> None:
+        inbox = self._actor_scheduled("receive_timeout")
+        if self._actor_idle is not None:
+            self._actor_idle.cancel()
+        self._actor_idle = None if seconds is None else Idleness(self, seconds)
+        inbox.attentive = seconds is not None
 
-    Returns:
-        The ref at once; `ref.started` says when, and whether, `on_start` has run.
-    """
-    actor = cls(*args, **(kwargs or {}))
-    actor._actor_supervised = True
-    actor._actor_restarted = restarted
-    if prepare is not None:
-        prepare(actor)
-    ref = cast("ActorRef[A]", actor.actor_ref)
-    actor._start_actor_loop()
-    return ref
+    # -- inside
 
+    def _actor_scheduled(self, what: str) -> ScheduledInbox:
+        if isinstance(self._actor_inbox, InlineInbox):
+            raise TypeError(f"an inline actor has no {what}: use dispatcher = 'pool'")
+        return self._actor_inbox
 
-def start_linked(
-    cls: type[A], *args: Any, timeout: float | None = None, **kwargs: Any
-) -> ActorRef[A]:
-    """`spawn`, and wait until `on_start` has run.
-
-    Raises:
-        Ignore: The actor declined to start.
-        AskTimeout: It did not start within `timeout` seconds, and was killed.
-        BaseException: What `on_start` raised.
-    """
-    ref = spawn(cls, args, kwargs)
-    try:
-        ref.started.get(timeout=timeout)
-    except TimeoutError:
-        ref.kill()
-        raise
-    return ref
-
-
-def _reason_of(error: BaseException) -> ExitReason:
-    match error:
-        case Exit(reason=reason):
-            return reason
-        case Ignore():
-            return ExitReason.NORMAL
-    return ExitReason.error(error)
+    def _actor_dropped(self, item: Item) -> None:
+        """A bounded mailbox had no room for `item`."""
+        full = MailboxFull(f"the mailbox of {self} is full: send less")
+        reply: Any = getattr(item, "reply_to", None)
+        if type(item) is not Notice and reply is not None:
+            reply.set_exception(full)
+        else:
+            message = getattr(item, "message", item)
+            DEAD_LETTERS.refused(message, self._actor_self, "its mailbox is full")

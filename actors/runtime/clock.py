@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Clock(Protocol):
@@ -62,13 +65,24 @@ class ManualClock:
         """Let `advance` fire the timers of `alarm`."""
         self._alarms.append(alarm)
 
-    def advance(self, seconds: float) -> None:
-        """Move on by `seconds`; timers due on the way run here, in order, each at its own time."""
+    def advance(self, seconds: float, *, between: Callable[[], object] | None = None) -> None:
+        """Move on by `seconds`; timers due on the way run here, in order, each at its own time.
+
+        Args:
+            seconds: How far.
+            between: Called before the first and after each moment at which timers ran: it may wait
+                until the actors that they woke are idle, so that what these schedule counts from
+                that moment too.
+        """
         until = self._now + seconds
+        if between is not None:
+            between()
         while (due := self._earliest(until)) is not None:
             when, alarm = due
             self._now = max(self._now, when)
             alarm.fire_due()
+            if between is not None:
+                between()
         self._now = until
 
     def _earliest(self, until: float) -> tuple[float, Alarm] | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 from concurrent.futures import CancelledError
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pykka
 
@@ -29,7 +30,37 @@ class ActorDead(KlemheistError, pykka.ActorDeadError):  # noqa: N818  named by w
     advice: ClassVar[str] = "look the actor up again: its supervisor may have started a new one"
 
 
+class ActorRestarted(ActorDead):
+    """The actor was restarted before it handled the message."""
+
+    is_recoverable: ClassVar[bool] = True
+    advice: ClassVar[str] = "ask the new incarnation, if the message may be handled twice"
+
+
+class MailboxFull(KlemheistError, queue.Full):  # noqa: N818  named by what happened
+    """The actor's mailbox is bounded and has no room for the message."""
+
+    is_recoverable: ClassVar[bool] = True
+    advice: ClassVar[str] = "send less, or give its class a larger mailbox or another overflow="
+
+
+class StashOverflow(KlemheistError):  # noqa: N818  named by what happened
+    """The actor has put aside as many messages as it may."""
+
+    advice: ClassVar[str] = "unstash_all() sooner, or raise stash_capacity on its class"
+
+
+class NameTaken(KlemheistError):  # noqa: N818  named by what happened
+    """Another actor has the name; it is `ref`."""
+
+    advice: ClassVar[str] = "use the actor that has it, or unregister() the name first"
+
+    def __init__(self, message: str, ref: Any) -> None:
+        super().__init__(message)
+        self.ref = ref
+
+
 class WouldDeadlock(KlemheistError, RuntimeError):  # noqa: N818  named by what happened
-    """A turn of an inline actor asked for something that can only run after the turn."""
+    """A turn waited for something that can only come after the turn."""
 
     advice: ClassVar[str] = "use block=False and add_done_callback()"

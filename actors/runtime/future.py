@@ -138,7 +138,16 @@ class Future(pykka.Future[T]):
 
     def set(self, value: T | None = None) -> bool:  # type: ignore[override]  # Pykka's is None
         """Give the value. False, and nothing happens, where it was already resolved."""
-        return self._resolve(_VALUE, value)
+        with self._lock:  # as in _resolve: most results come this way
+            if self._state != _PENDING or self._get_hook is not None:
+                return False
+            self._value = value
+            self._state = _VALUE
+            callbacks, self._callbacks, self._on_cancel = self._callbacks, None, None
+        if callbacks is not None:
+            for fn in callbacks:
+                self._call(fn)
+        return True
 
     def set_exception(  # type: ignore[override]  # Pykka's returns None and takes no exception
         self, exc_info: BaseException | ExcInfo | None = None

@@ -1,33 +1,47 @@
-"""Mailboxes: what waits for an actor, and which thread runs it next.
+"""Mailboxes: what waits for an actor, and which thread runs it next. Here: whichever fills it.
 
-An item is a Pykka `Envelope` or a bare call, `(fn, args)`. A closed mailbox takes nothing more:
-whoever asks is told at once, so nobody waits for an answer that never comes (supervision.md 3.2).
+A closed mailbox takes nothing more: whoever asks is told at once, so nobody waits for an answer
+that never comes (supervision.md 3.2).
 """
 
 from __future__ import annotations
 
-import queue
-import threading
 from _thread import allocate_lock
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any
 
-from .bridge import Envelope, is_stop
 from .errors import ActorDead
+from .here import HERE, in_turn
+from .items import Item, Lost, reject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    Item: TypeAlias = Envelope[Any] | tuple[Callable[..., object], tuple[Any, ...]]
+    from .actor import Actor
+    from .ref import ActorRef
+
+__all__ = ["InlineInbox", "in_turn"]
 
 
-class Inbox:
-    """A mailbox that any thread may fill and that closes for good."""
+class InlineInbox:
+    """A mailbox that is emptied by whichever thread fills it: nobody sleeps, nobody is woken.
 
-    def __init__(self) -> None:
+    One thread at a time runs the actor; others leave their item and go. A put from inside a turn
+    never nests: its actor runs when the turn that this thread is in has ended.
+    """
+
+    def __init__(self, actor: Actor) -> None:
+        self.actor: Actor | None = actor
+        """Whose it is; None once it has ended."""
+        self.ref: ActorRef[Any]
+        self.take: Callable[[Item], None] = self._nobody
         self._lock = allocate_lock()
         self._items: deque[Item] = deque()
         self._closed = False
+        self._busy = True  # until the actor has started
+        self._left: list[Item] | None = None
+
+    # -- filling it, from any thread
 
     def put(self, item: Item, /) -> bool:
         """Queue an item and see that it is run. False, and its asker is told, when closed."""
@@ -37,8 +51,12 @@ class Inbox:
         if taken:
             self._wake()
         else:
-            reject(item)
+            reject(item, self.ref)
         return taken
+
+    def put_notice(self, item: Item) -> None:
+        """Queue news of an end."""
+        self.put(item)
 
     def put_first(self, item: Item, /) -> bool:
         """The system lane: like `put`, before everything that waits (DESIGN 8.21)."""
@@ -49,14 +67,6 @@ class Inbox:
             self._wake()
         return taken
 
-    def close(self) -> None:
-        """Take nothing more; what waits is rejected."""
-        with self._lock:
-            self._closed = True
-            left, self._items = self._items, deque()
-        for item in left:
-            reject(item, was_queued=True)
-
     def empty(self) -> bool:
         """Whether nothing waits."""
         return not self._items
@@ -65,105 +75,112 @@ class Inbox:
         return len(self._items)
 
     def get(self) -> Any:
-        """Not how items leave: the base class is abstract in this."""
+        """Not how items leave."""
         raise NotImplementedError
 
-    def _wake(self) -> None:
-        raise NotImplementedError
+    # -- its life
 
-
-class ThreadInbox(Inbox):
-    """The mailbox of an actor with a thread of its own, which sleeps in `get`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._tokens: queue.SimpleQueue[None] = queue.SimpleQueue()  # one for each item, and one
-
-    def get(self) -> Item | None:
-        """The next item, waiting for it; None once closed."""
-        self._tokens.get()
-        with self._lock:
-            return self._items.popleft() if self._items else None
-
-    def close(self) -> None:
-        """Close, and let the thread out of `get`."""
-        super().close()
-        self._wake()
-
-    def _wake(self) -> None:
-        self._tokens.put(None)
-
-
-class _Here(threading.local):
-    """This thread's trampoline."""
-
-    running = False
-    interrupt: KeyboardInterrupt | None = None
-    starting_under: object = None
-
-    def __init__(self) -> None:
-        self.waiting: deque[InlineInbox] = deque()
-
-
-_here = _Here()
-
-
-class InlineInbox(Inbox):
-    """A mailbox that is emptied by whichever thread fills it: nobody sleeps, nobody is woken.
-
-    One thread at a time runs the actor; others leave their item and go. A put from inside a turn
-    never nests: its actor runs when the turn that this thread is in has ended.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._busy = True  # until the actor has started
-        self.take: Callable[[Item], None] = _nobody
+    def inherit(self, items: Iterable[Item]) -> None:
+        """Take over what an earlier incarnation left; before `begin`."""
+        self._items.extend(items)
 
     def begin(self, take: Callable[[Item], None], first: Callable[[], None]) -> None:
         """Run `first` as the first turn, here and now, then what came meanwhile."""
         self.take = take
-        nested, _here.running = _here.running, True
+        here = HERE
+        nested, here.running = here.running, True
+        outer, here.inline = here.inline, self.actor
         try:
             first()
         finally:
-            _here.running = nested
+            here.running, here.inline = nested, outer
             with self._lock:
                 self._busy = False
         self._wake()
         if not nested:
             _bounce()
 
+    def close(self, lost: Lost = ActorDead, *, keep: bool = False) -> None:
+        """Take nothing more, and let go of the actor; what waits is rejected, or kept."""
+        with self._lock:
+            self._closed = True
+            left, self._items = self._items, deque()
+        self.actor, self.take = None, self._nobody
+        if keep:
+            self._left = [item for item in left if type(item) is not tuple]
+            return
+        for item in left:
+            reject(item, self.ref, was_queued=True, lost=lost)
+
+    def abandon(self) -> bool:
+        """No thread of ours is in a turn of it: False."""
+        return False
+
+    def release(self) -> None:
+        """Need those who run it no longer: nobody in particular does."""
+
+    def take_left(self) -> list[Item]:
+        """What was kept, once."""
+        left, self._left = self._left, None
+        return left or []
+
+    @property
+    def asker(self) -> Any:
+        """Whose answer the turn is to give: not known here."""
+        return None
+
+    def busy_for(self) -> float | None:
+        """Seconds that the present turn has been running: not known of an inline actor."""
+        return None
+
+    # -- emptying it
+
     def enter(self) -> bool:
         """Take a turn here and now, if nobody has one and nothing waits; `leave` ends it."""
-        if _here.running:
+        here = HERE
+        if here.running:
             return False
         with self._lock:
             if self._busy or self._items or self._closed:
                 return False
             self._busy = True
-        _here.running = True
+        here.running = True
+        here.inline = self.actor
         return True
 
     def leave(self) -> None:
         """End a turn that `enter` took, and run what came meanwhile."""
+        HERE.inline = None
         with self._lock:
             self._busy = False
         if self._items:
-            _here.waiting.append(self)
+            HERE.waiting.append(self)
         _bounce()
 
-    def close(self) -> None:
-        """Close, and let go of the actor."""
-        super().close()
-        self.take = _nobody
+    def hold(self) -> bool:
+        """Keep every thread out until `let_go`, if no turn runs and nothing waits; for tests."""
+        with self._lock:
+            if self._busy or self._items or self._closed:
+                return False
+            self._busy = True
+        return True
+
+    def let_go(self) -> None:
+        """End a `hold`."""
+        with self._lock:
+            self._busy = False
+        self._wake()
 
     def _wake(self) -> None:
         if self._busy or not self._items:
             return  # who is busy looks again before leaving (both are read and set under the lock)
-        _here.waiting.append(self)
-        if not _here.running:
+        HERE.waiting.append(self)
+        if not HERE.running:
             _bounce()
+
+    def _nobody(self, item: Item) -> None:
+        """Stands where a dead actor stood."""
+        reject(item, self.ref, was_queued=True)
 
     def _run(self) -> None:
         """Turns until the mailbox is empty, unless another thread is at it."""
@@ -172,6 +189,7 @@ class InlineInbox(Inbox):
                 return
             self._busy = True
             item = self._items.popleft()
+        HERE.inline = self.actor
         try:
             while True:
                 self.take(item)
@@ -183,11 +201,13 @@ class InlineInbox(Inbox):
         except BaseException:  # a signal between two turns: the next put goes on
             self._busy = False
             raise
+        finally:
+            HERE.inline = None
 
 
 def _bounce() -> None:
     """Run what waits on this thread, one actor after the other, until nothing does."""
-    here = _here
+    here = HERE
     here.running = True
     try:
         while here.waiting:
@@ -197,39 +217,3 @@ def _bounce() -> None:
     if here.interrupt is not None:
         interrupt, here.interrupt = here.interrupt, None
         raise interrupt
-
-
-def in_turn() -> bool:
-    """Whether this thread is inside a turn of an inline actor."""
-    return _here.running
-
-
-def starting_under(supervisor: object) -> None:
-    """Say that this thread runs an `on_start` which this supervisor waits for; None: no more."""
-    _here.starting_under = supervisor
-
-
-def is_starting_under(supervisor: object) -> bool:
-    """Whether `supervisor` waits for the `on_start` that this thread is in."""
-    return supervisor is not None and _here.starting_under is supervisor
-
-
-def interrupt_after_turns(interrupt: KeyboardInterrupt) -> None:
-    """Raise `interrupt` in the code that brought this turn, once the turns of this thread end."""
-    _here.interrupt = interrupt
-
-
-def reject(item: Item, *, was_queued: bool = False) -> None:
-    """Tell the asker of `item`, if there is one, that nobody will answer."""
-    if not isinstance(item, Envelope) or item.reply_to is None:
-        return
-    if was_queued and is_stop(item.message):
-        item.reply_to.set(None)  # it did stop
-    else:
-        error = ActorDead("the actor stopped before it handled the message; look it up again")
-        cast("Any", item.reply_to).set_exception(error)
-
-
-def _nobody(item: Item) -> None:
-    """Stands where a dead actor stood."""
-    reject(item, was_queued=True)

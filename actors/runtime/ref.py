@@ -2,23 +2,65 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from _thread import allocate_lock
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import pykka
 
-from .bridge import STOP, BridgedRef, Envelope
-from .errors import ActorDead, WouldDeadlock
+from .bridge import STOP, WRAPPED, BridgedRef, Envelope, next_number, urn
+from .deadletters import DEAD_LETTERS
+from .errors import ActorDead, MailboxFull, WouldDeadlock
 from .exits import ExitReason
 from .future import Future
-from .inbox import InlineInbox, in_turn
+from .here import HERE, in_turn
+from .inbox import InlineInbox
+from .pool import POOL
+from .timers import TIMERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .future import Unsubscribe
-    from .inbox import Inbox
+    from .signals import Link
 
 A = TypeVar("A", bound=pykka.Actor)
+
+_LATE: Final = allocate_lock()
+"""Guards what is made of a ref only where somebody asks for it."""
+_PENDING: Final = object()
+
+
+class StopFlag:
+    """What Pykka takes for the `threading.Event` of `actor_stopped`; it holds nothing itself."""
+
+    __slots__ = ("_ref",)
+
+    def __init__(self, ref: ActorRef[Any]) -> None:
+        self._ref = ref
+
+    def is_set(self) -> bool:
+        """Whether the actor takes no more messages."""
+        return self._ref.is_retired
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it has ended; False if `timeout` seconds passed first."""
+        try:
+            self._ref.ended.get(timeout=timeout)
+        except TimeoutError:
+            return self.is_set()
+        return True
+
+
+class Watcher(Protocol):
+    """Who is told of an actor's start and end without a future: cheap for the very many."""
+
+    def has_started(self, ref: ActorRef[Any], /) -> None:
+        """`on_start` has run, well or not. On any thread."""
+        ...
+
+    def has_ended(self, ref: ActorRef[Any], /) -> None:
+        """It has ended. On any thread; before `has_started`, where it never started."""
+        ...
 
 
 class ActorRef(BridgedRef[A]):
@@ -27,27 +69,155 @@ class ActorRef(BridgedRef[A]):
     It is Pykka's, with the actor's end as a value: `ended`, `reason`, `exit`, `kill`.
     """
 
-    def __init__(self, actor: A) -> None:
-        super().__init__(actor)
-        self._inbox = cast("Inbox", actor.actor_inbox)
-        self.started: Future[None] = Future()
+    __slots__ = (
+        "_ended",
+        "_ending",
+        "_inbox",
+        "_number",
+        "_outcome",
+        "_reason",
+        "_started",
+        "actor_class",
+        "is_retired",
+        "links",
+        "names",
+        "watcher",
+    )
+
+    def __init__(self, actor: A, inbox: Any) -> None:
+        self.actor_class = type(actor)
+        self.is_retired = False
+        """Whether it takes no more messages."""
+        self.links: dict[ActorRef[Any], Link] | None = None
+        """Who is linked to it; for `signals`."""
+        self.names: tuple[str, ...] = ()
+        """The names that it is registered under."""
+        self.watcher: Watcher | None = None
+        """Its supervisor, which is told first; set before it starts."""
+        self._inbox = inbox
+        self._number = next_number()
+        self._started: Future[None] | None = None
+        self._outcome: Any = _PENDING
+        self._ended: Future[ExitReason] | None = None
+        self._ending = False
+        self._reason: ExitReason | None = None
+
+    # -- what Pykka's refs have
+
+    @property
+    def actor_urn(self) -> str:  # type: ignore[override]  # Pykka's is a plain attribute
+        """Unique to this incarnation."""
+        return urn(self._number)
+
+    @property
+    def actor_inbox(self) -> Any:  # type: ignore[override]  # as above
+        """Where messages go."""
+        return self._inbox
+
+    @property
+    def actor_stopped(self) -> Any:  # type: ignore[override]  # as above
+        """Says whether the actor takes messages."""
+        return StopFlag(self)
+
+    def _actor_weakref(self) -> A | None:  # type: ignore[override]  # as above
+        return self.actor()
+
+    def actor(self) -> A | None:
+        """The actor itself, until it has ended: for this package, never for its users."""
+        actor: A | None = self._inbox.actor
+        return actor
+
+    def is_alive(self) -> bool:
+        """Whether it takes messages."""
+        return not self.is_retired
+
+    # -- its start and its end
+
+    @property
+    def started(self) -> Future[None]:
         """Resolved when `on_start` has run; with its exception where it failed."""
-        self.ended: Future[ExitReason] = Future()
+        future = self._started
+        if future is None:
+            with _LATE:
+                future = self._started = self._started or Future()
+            if self._outcome is not _PENDING:
+                _settle(future, self._outcome)
+        return future
+
+    @property
+    def ended(self) -> Future[ExitReason]:
         """Resolved with the exit reason when everything the actor held is released."""
+        future = self._ended
+        if future is None:
+            with _LATE:
+                future = self._ended = self._ended or Future()
+            if self._reason is not None:
+                future.set(self._reason)
+        return future
 
     @property
     def reason(self) -> ExitReason | None:
         """Why it ended; None while it lives."""
-        return self.ended.get() if self.ended.done() else None
+        return self._reason
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended, and all it held is released."""
+        return self._reason is not None
+
+    @property
+    def has_started(self) -> bool:
+        """Whether `on_start` has run, well or not."""
+        return self._outcome is not _PENDING
+
+    def set_started(self, error: BaseException | None = None) -> None:
+        """For the actor: `on_start` has run, or failed with `error`. The first word counts."""
+        with _LATE:
+            if self._outcome is not _PENDING:
+                return
+            self._outcome = error
+            future = self._started
+        if self.watcher is not None:
+            self.watcher.has_started(self)
+        if future is not None:
+            _settle(future, error)
+
+    @property
+    def start_error(self) -> BaseException | None:
+        """What `on_start` failed with; None where it has not, or not run."""
+        error: BaseException | None = None if self._outcome is _PENDING else self._outcome
+        return error
+
+    def claim_end(self) -> bool:
+        """For the actor: True for the one caller who may end it."""
+        with _LATE:
+            claimed, self._ending = not self._ending, True
+        return claimed
+
+    def set_ended(self, reason: ExitReason) -> None:
+        """For the actor: everything is released."""
+        self._reason = reason
+        with _LATE:
+            future = self._ended
+        if self.watcher is not None:
+            self.watcher.has_ended(self)
+        if future is not None:
+            future.set(reason)
+
+    # -- messages
 
     def tell(self, message: Any) -> None:
         """Send `message` and do not wait.
 
         Raises:
-            ActorDead: It is gone.
+            ActorDead: It is gone; the message is a dead letter.
+            MailboxFull: Its mailbox is bounded, and there is no room.
         """
-        if self.actor_stopped.is_set() or not self._inbox.put(Envelope(message)):
-            raise ActorDead(f"{self} not found: it has ended")
+        if self.is_retired:
+            DEAD_LETTERS.refused(message, self, "it has ended")
+        elif self._inbox.put(Envelope(message) if type(message) in WRAPPED else message):
+            return
+        raise ActorDead(f"{self} not found")
 
     def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
         """Send `message`; its answer, or with `block=False` a `Future` of it.
@@ -55,16 +225,23 @@ class ActorRef(BridgedRef[A]):
         Raises:
             ActorDead: It is gone, or goes before it answers.
             AskTimeout: No answer within `timeout` seconds.
-            WouldDeadlock: Blocking inside an inline turn, on an actor that may run only after it.
+            MailboxFull: Its mailbox is bounded, and there is no room.
+            WouldDeadlock: Blocking in its own turn, or in an inline turn on an inline actor.
         """
-        future: Future[Any] = Future()
-        if block:
+        here = HERE
+        if block and (here.worker is not None or here.running):
             self._check_wait()
-        if self.actor_stopped.is_set():
-            future.set_exception(ActorDead(f"{self} not found: it has ended"))
-        else:
-            self._inbox.put(Envelope(message, reply_to=future))
+        future: Future[Any] = Future()
+        try:
+            if self.is_retired:
+                future.set_exception(ActorDead(f"{self} not found"))
+            else:
+                self._inbox.put(Envelope(message, future))
+        except MailboxFull as error:
+            future.set_exception(error)
         return future.get(timeout=timeout) if block else future
+
+    # -- its end, from outside
 
     def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
         """Stop it after the messages that wait, with reason normal (DESIGN 8.21).
@@ -74,16 +251,33 @@ class ActorRef(BridgedRef[A]):
         """
         if block:
             self._check_wait()
-        stopping = self.ask(STOP, block=False)
         was_alive: Future[bool] = Future()
+        stopping = self.ask(STOP, block=False)
         stopping.add_done_callback(lambda done: was_alive.set(done.exception() is None))
-        return was_alive.get(timeout=timeout) if block else was_alive
+        if not block:
+            return was_alive
+        answer = was_alive.get(timeout=timeout)
+        rest()
+        return answer
 
     def exit(self, reason: ExitReason = ExitReason.SHUTDOWN) -> None:
-        """Order it to end with `reason`, before anything that waits. Harmless if it is gone."""
+        """Order it to end with `reason`, before anything that waits. Harmless if it is gone.
+
+        An order is not a signal: it ends an actor that traps exits too, in good order.
+        """
         actor: Any = self.actor()
-        if actor is not None:
+        if reason is ExitReason.KILLED:
+            self.kill()
+        elif actor is not None:
             self._inbox.put_first((actor._actor_leave, (reason,)))  # noqa: SLF001  the ref is its face
+
+    def signal(self, sender: ActorRef[Any], reason: ExitReason, *, kill: bool = False) -> None:
+        """Send the exit signal of `sender`: see `Actor.link` and `Actor.exit`."""
+        actor: Any = self.actor()
+        if kill:
+            self.kill()
+        elif actor is not None:
+            actor._actor_signalled(sender, reason)  # noqa: SLF001  the ref is its face
 
     def kill(self) -> None:
         """Abandon it now: it is gone for everybody, whatever its code is still doing (2.7 c).
@@ -94,11 +288,32 @@ class ActorRef(BridgedRef[A]):
         if actor is not None:
             actor._actor_killed()  # noqa: SLF001  the ref is its face
 
+    # -- for its supervisor
+
+    def busy_for(self) -> float | None:
+        """Seconds that its present turn has been running, about; None if idle or not known."""
+        seconds: float | None = self._inbox.busy_for()
+        return seconds
+
+    def leftovers(self) -> list[Any]:
+        """What it left unhandled, for `spawn(inherit=)`; once, if it was to be kept."""
+        left: list[Any] = self._inbox.take_left()
+        return left
+
     def _check_wait(self) -> None:
         """Refuse to wait where the answer can only come after the wait, before anything is sent."""
-        if not in_turn() or not isinstance(self._inbox, InlineInbox) or self.ended.done():
-            return
-        raise WouldDeadlock(f"a turn must not wait for {self}: use block=False")
+        worker = HERE.worker
+        if worker is not None and worker.inbox is self._inbox and not self.is_retired:
+            raise WouldDeadlock(f"{self} must not wait for itself: use block=False")
+        if in_turn() and isinstance(self._inbox, InlineInbox) and self._reason is None:
+            raise WouldDeadlock(f"a turn must not wait for {self}: use block=False")
+
+
+def rest() -> None:
+    """End and join the runtime's threads, if no actor and no tree needs them any more."""
+    if HERE.worker is None:
+        POOL.rest()
+    TIMERS.rest()
 
 
 def watch_exit(ref: ActorRef[Any], fn: Callable[[ExitReason], object]) -> Unsubscribe:
@@ -110,3 +325,10 @@ def watch_exit(ref: ActorRef[Any], fn: Callable[[ExitReason], object]) -> Unsubs
         A function that takes the watch back.
     """
     return ref.ended.add_done_callback(lambda ended: fn(ended.get()))
+
+
+def _settle(future: Future[None], error: BaseException | None) -> None:
+    if error is None:
+        future.set(None)
+    else:
+        future.set_exception(error)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .bridge import Envelope
+from .deadletters import DEAD_LETTERS
+from .errors import MailboxFull
 
 if TYPE_CHECKING:
     from .actor import Actor
@@ -33,7 +35,9 @@ class Schedule:
         """Send nothing more. True if something was still to come."""
         was_live, self._live = self._live, False
         self._timer.cancel()
-        self._actor._actor_schedules.discard(self)  # noqa: SLF001  it is a part of its actor
+        schedules = self._actor._actor_schedules  # noqa: SLF001  it is a part of its actor
+        if schedules is not None:
+            schedules.discard(self)
         return was_live
 
     def _fire(self) -> None:
@@ -44,4 +48,8 @@ class Schedule:
             self.cancel()
         else:  # from the moment it was due, so that it does not drift
             self._timer = actor.timers.call_at(self._timer.when + every, self._fire)
-        actor.actor_inbox.put(Envelope(self._message))
+        try:
+            actor.actor_inbox.put(Envelope(self._message))
+        except MailboxFull:
+            ref = actor._actor_self  # noqa: SLF001  it is a part of its actor
+            DEAD_LETTERS.publish(self._message, ref, "its mailbox is full")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
 import threading
 from _thread import allocate_lock
 from typing import TYPE_CHECKING, Any, Final
@@ -75,15 +76,18 @@ class Timers:
 
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
         self.clock = clock
-        self._heap: list[tuple[float, int, Timer]] = []
         self._numbers = itertools.count()  # timers of one moment run in the order they were made
+        self._reset()
+        self._manual = isinstance(clock, ManualClock)
+        if isinstance(clock, ManualClock):
+            clock.attach(self)
+
+    def _reset(self) -> None:
+        self._heap: list[tuple[float, int, Timer]] = []
         self._changed = threading.Condition(threading.Lock())
         self._thread: threading.Thread | None = None
         self._wakes_at = 0.0
         self._cancelled = 0  # about: threads may miss a count, and only sweeping depends on it
-        self._manual = isinstance(clock, ManualClock)
-        if isinstance(clock, ManualClock):
-            clock.attach(self)
 
     def call_later(self, delay: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn(*args)` in `delay` seconds (at once, but not here, where it is not positive)."""
@@ -182,3 +186,5 @@ class Timers:
 
 TIMERS: Final = Timers()
 """The process's timers, on the system's clock."""
+
+os.register_at_fork(after_in_child=TIMERS._reset)  # noqa: SLF001  the parent's timers are the parent's

@@ -9,7 +9,10 @@ from __future__ import annotations
 from _thread import allocate_lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .here import HERE
+
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Generator
 
     Subscribe: TypeAlias = Callable[[Callable[[Any], object]], Callable[[], None]]
@@ -18,14 +21,20 @@ if TYPE_CHECKING:
 def block_until(subscribe: Subscribe, timeout: float | None) -> bool:
     """Block this thread until the callback; False if `timeout` seconds passed first.
 
-    A bare lock is the cheapest thing that Python can sleep on. Signals get through.
+    A bare lock is the cheapest thing that Python can sleep on. Signals get through. On a thread of
+    the pool another one takes its place meanwhile.
     """
     gate = allocate_lock()
     gate.acquire()
     unsubscribe = subscribe(lambda _: gate.release())
+    worker = HERE.worker
+    if worker is not None:
+        worker.before_wait()
     try:
         return gate.acquire(timeout=-1 if timeout is None else max(timeout, 0.0))
     finally:
+        if worker is not None:
+            worker.after_wait()
         unsubscribe()
 
 
@@ -40,18 +49,20 @@ def suspend_until(subscribe: Subscribe) -> Generator[Any, None, None]:
     loop = asyncio.get_running_loop()
     woken: asyncio.Future[None] = loop.create_future()
 
-    def wake() -> None:
-        if not woken.done():
-            woken.set_result(None)
-
     def call(_: Any) -> None:
         try:
-            loop.call_soon_threadsafe(wake)
+            loop.call_soon_threadsafe(_wake, woken)
         except RuntimeError:
             return  # the loop is closed: nobody waits any more
 
     unsubscribe = subscribe(call)
     try:
         yield from woken
-    finally:
+    except BaseException:
         unsubscribe()
+        raise
+
+
+def _wake(woken: asyncio.Future[None]) -> None:
+    if not woken.done():
+        woken.set_result(None)

@@ -98,7 +98,7 @@ class SessionCore(SessionState):
         now = SYSTEM_CLOCK.monotonic()
         seconds = self.options.call_timeout if timeout is None else timeout
         call = Call(procedure, self.session_id + lane, now + seconds, label, idempotent)
-        if on_output is not None or self._streams:
+        if on_output is not None or self._outlet.subscriptions:
             call.on_output = self._output_to(on_output)
         future = self.port.submit(call)
         if not lane:
@@ -249,7 +249,7 @@ class SessionCore(SessionState):
         idempotent: bool = False,
     ) -> Any:
         """`call`, waited for on this thread: the short way, where the device is idle."""
-        if not kwargs and self.status is SessionStatus.ACTIVE and not self._streams:
+        if not kwargs and self.status is SessionStatus.ACTIVE and not self._outlet.subscriptions:
             entry = self.namespace.entry_now(self.port.board, source)
             if entry is not None and is_plain(args) and (timeout is None or timeout > LEAST_NOW):
                 make_call = partial(self._ordinary, source, args, (timeout, idempotent))

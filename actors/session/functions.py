@@ -257,7 +257,7 @@ def watch(core: SessionCore, record: ThreadRecord) -> None:
     entry = core.ledger.find(EntryKind.THREAD, record.thread_id)
     tracker = core.spawn.find(EntryKind.THREAD) if core.spawn is not None else None
     if entry is not None and isinstance(tracker, ThreadCleaner):
-        tracker.post(tracker.watch, entry)
+        tracker.post(tracker.keep_watch, entry)
 
 
 def _raise_error(cleaned: Cleaned) -> None:

@@ -13,7 +13,7 @@ from klemheist.actors.device.port import Capabilities
 from klemheist.actors.done import Done
 from klemheist.actors.errors import SessionClosed, SessionFaulted
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
-from klemheist.actors.streams import Stream
+from klemheist.actors.streams import Overflow, Publisher, Subscription
 
 from .ledger import EntryKind, Journal, Ledger
 from .remote import Namespace, Numbers
@@ -94,7 +94,7 @@ class SessionState:
         """Whether no other session lives on the device; set when it is assembled."""
         self.on_registered: Callable[[str], object] = _nobody
         """Told the type of each resource that is registered."""
-        self._streams: tuple[Stream[bytes], ...] = ()
+        self._outlet: Publisher[bytes] = Publisher()
         self._lock = threading.Lock()
 
     # -- status -----------------------------------------------------------------------------------
@@ -129,8 +129,7 @@ class SessionState:
         """Tell everybody that it is over."""
         self.move(Turn.END)
         self.move(Turn.CLEANED)
-        for stream in self._streams:
-            stream.close()
+        self._outlet.close()
         reason = self.fault or "ended"
         self.done.close(reason)
         self.logical_done.close(reason)
@@ -184,19 +183,19 @@ class SessionState:
 
     # -- output -----------------------------------------------------------------------------------
 
-    def output(self, capacity: int = 1024) -> Stream[bytes]:
+    def output(
+        self, capacity: int = 1024, *, overflow: Overflow | str = Overflow.DROP_OLDEST
+    ) -> Subscription[bytes]:
         """Return a stream of what this session's calls print, from now on."""
-        stream: Stream[bytes] = Stream(capacity, dropped=dropped_mark)
-        with self._lock:
-            self._streams = (*self._streams, stream)
-        return stream
+        return self._outlet.subscribe(buffer=capacity, overflow=overflow, dropped=dropped_mark)
 
     def _output_to(self, also: Callable[[bytes], object] | None) -> Callable[[bytes], object]:
+        if also is None:
+            return self._outlet.publish
+
         def put(data: bytes) -> None:
-            for stream in self._streams:
-                stream.put(data)
-            if also is not None:
-                also(data)
+            self._outlet.publish(data)
+            also(data)
 
         return put
 

@@ -60,13 +60,13 @@ class ThreadCleaner(Cleaner):
         self._unlisten = self.core.port.listen(self._heard)
         for entry in self.core.ledger.entries(self.kind):
             entry.held.stepping = False  # who waited for that step is gone
-            self.watch(entry)
+            self.keep_watch(entry)
 
     def on_exit(self, reason: object) -> None:  # noqa: ARG002 -- a hook
         """Listen no more."""
         self._unlisten()
 
-    def watch(self, entry: Entry) -> None:
+    def keep_watch(self, entry: Entry) -> None:
         """Begin to run the steps of a thread that was started."""
         record: ThreadRecord = entry.held
         if record.source is not None and record.boot and not record.real:
@@ -158,7 +158,7 @@ class ThreadCleaner(Cleaner):
     def _started_again(self, entry: Entry, started: Future[Any]) -> None:
         error = started.exception()
         if error is None:
-            self.watch(entry)
+            self.keep_watch(entry)
         elif isinstance(error, LinkError):
             self.core.port.emit("thread waits", str(error))  # the next `up` brings it back
         else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from klemheist.actors.streams import Overflow
+
 from .contexts import DeviceContext, ExecutorContext
 from .functions import RemoteTask, RemoteThread, hold_teardown, source_of
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from klemheist.actors.done import Done
     from klemheist.actors.runtime.future import Future
     from klemheist.actors.runtime.ref import ActorRef
-    from klemheist.actors.streams import Stream
+    from klemheist.actors.streams import Subscription
 
     from .core import SessionCore
 
@@ -86,9 +88,19 @@ class SessionView:
         """The Session actor, for messages: `tell(Execute(…))`, `ask(Call(…))`."""
         return self._ref()
 
-    def output(self, capacity: int = 1024) -> Stream[bytes]:
-        """Return a stream of what this session's calls print, from now on."""
-        return self._core.output(capacity)
+    def output(
+        self, capacity: int = 1024, *, overflow: Overflow | str = Overflow.DROP_OLDEST
+    ) -> Subscription[bytes]:
+        """Return a stream of what this session's calls print, from now on.
+
+        Args:
+            capacity: pieces that are kept for a consumer who is behind.
+            overflow: what becomes of more; a device waits for nobody, so not `block`.
+
+        Raises:
+            ValueError: the policy is `block`, or unknown.
+        """
+        return self._core.output(capacity, overflow=overflow)
 
     def submit(self, code: str, *, timeout: float | None = None) -> Future[Any]:
         """Run code as `execute` does, and return its future at once."""

@@ -61,8 +61,12 @@ class Worker(Actor):
         self.script.lines.append(f"stop {self.name}")
 
 
-class ThreadWorker(Worker):
+class PoolWorker(Worker):
     inline = False
+
+
+class ThreadWorker(PoolWorker):
+    dispatcher = "thread"
 
 
 @pytest.fixture
@@ -72,7 +76,7 @@ def script():
     script.gate.set()
 
 
-@pytest.fixture(params=[Worker, ThreadWorker], ids=["inline", "thread"])
+@pytest.fixture(params=[Worker, PoolWorker, ThreadWorker], ids=["inline", "pool", "thread"])
 def worker(request):
     return request.param
 

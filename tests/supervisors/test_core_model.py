@@ -11,9 +11,9 @@ from klemheist.actors.runtime import Actor, ExitReason
 from klemheist.supervisors import effects as do
 from klemheist.supervisors.child import child
 from klemheist.supervisors.core import Core
-from klemheist.supervisors.intensity import RestartWindow
-from klemheist.supervisors.steps import Begin, Exited, Retry, Shutdown, Spawned, Started
+from klemheist.supervisors.inputs import Begin, Exited, Retry, Shutdown, Spawned, Started
 from klemheist.supervisors.strategy import Strategy
+from klemheist.supervisors.supervisor_spec import SupervisorSpec
 
 CRASH = ExitReason.error(RuntimeError("x"))
 
@@ -34,7 +34,7 @@ class Driver:
                     case do.Start(spec):
                         ref = next(self.numbers)
                         events += [Spawned(spec.id, ref), Started(spec.id, ref)]
-                    case do.Stop(ref) | do.Kill(ref):
+                    case do.Stop(_, ref) | do.Kill(_, ref):
                         key = next(k for k, e in self.core.children.items() if e.ref == ref)
                         self.stopped.append(key)
                         events.append(Exited(key, ref, ExitReason.SHUTDOWN))
@@ -56,7 +56,7 @@ crashes = st.lists(st.tuples(st.integers(0, 4), st.floats(0, 3)), max_size=20)
 @given(st.sampled_from(Strategy), st.integers(1, 5), st.integers(0, 4), crashes)
 def test_crashes_renew_exactly_whom_otp_says_until_the_window_is_full(strategy, n, limit, crashes):
     specs = [child(Actor, id=key) for key in range(n)]
-    driver = Driver(Core(specs, strategy=strategy, window=RestartWindow(limit, 5.0)))
+    driver = Driver(Core(SupervisorSpec(specs, strategy=strategy, max_restarts=limit)))
     driver.feed(Begin())
     moments = []
     for pick, gap in crashes:
@@ -87,7 +87,7 @@ def test_crashes_renew_exactly_whom_otp_says_until_the_window_is_full(strategy, 
 @given(st.sampled_from(Strategy), st.permutations(range(4)))
 def test_all_children_dying_at_once_leave_all_running_or_the_tree_ended(strategy, order):
     specs = [child(Actor, id=key) for key in range(4)]
-    driver = Driver(Core(specs, strategy=strategy, window=RestartWindow(3, 5.0)))
+    driver = Driver(Core(SupervisorSpec(specs, strategy=strategy)))
     driver.feed(Begin())
     before = driver.refs()
     for key in order:
@@ -101,7 +101,7 @@ def test_all_children_dying_at_once_leave_all_running_or_the_tree_ended(strategy
 @given(st.integers(0, 5))
 def test_a_shutdown_stops_in_reverse_order_and_a_second_one_changes_nothing(n):
     specs = [child(Actor, id=key) for key in range(n)]
-    driver = Driver(Core(specs, strategy=Strategy.ONE_FOR_ONE, window=RestartWindow(3, 5.0)))
+    driver = Driver(Core(SupervisorSpec(specs)))
     driver.feed(Begin())
     driver.feed(Shutdown(ExitReason.NORMAL))
     driver.feed(Shutdown(ExitReason.SHUTDOWN))

@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 from klemheist.actors.runtime import Actor, ExitReason
 from klemheist.supervisors.child import BRUTAL_KILL, Backoff, ChildSpec, Restart, check_child_specs
 from klemheist.supervisors.child import child as child_spec
+from klemheist.supervisors.dynamic import DynamicSupervisor
 from klemheist.supervisors.errors import InvalidChildSpec, InvalidFlags
+from klemheist.supervisors.flags import Directive
 from klemheist.supervisors.intensity import RestartWindow
 from klemheist.supervisors.policy import must_restart
 from klemheist.supervisors.strategy import Strategy, affected
 from klemheist.supervisors.supervisor import Supervisor
+from klemheist.supervisors.supervisor_spec import SupervisorSpec
 
 
 @pytest.mark.parametrize(
@@ -96,7 +99,8 @@ def test_restart_types_against_exit_reasons(restart, expected):
     ("bad", "code"),
     [
         ({"id": None}, "missing_id"),
-        ({"start": print}, "invalid_mfa"),
+        ({"start": None}, "missing_start"),
+        ({"start": "x"}, "invalid_mfa"),
         ({"start": int}, "invalid_mfa"),
         ({"restart": "sometimes"}, "invalid_restart_type"),
         ({"shutdown": -1}, "invalid_shutdown"),
@@ -104,6 +108,16 @@ def test_restart_types_against_exit_reasons(restart, expected):
         ({"type": "boss"}, "invalid_child_type"),
         ({"backoff": 3}, "invalid_backoff"),
         ({"start_timeout": "x"}, "invalid_start_timeout"),
+        ({"id": []}, "invalid_name"),
+        ({"args": 3}, "invalid_mfa"),
+        ({"kwargs": 3}, "invalid_mfa"),
+        ({"significant": 1}, "invalid_significant"),
+        ({"significant": True}, "bad_combination"),
+        ({"on_restart_messages": "lose"}, "invalid_on_restart_messages"),
+        ({"on_error": 3}, "invalid_on_error"),
+        ({"on_error": {int: "stop"}}, "invalid_on_error"),
+        ({"on_error": {ValueError: "faint"}}, "invalid_on_error"),
+        ({"restart": "sometimes", "shutdown": -1}, "invalid_restart_type"),
     ],
 )
 def test_a_wrong_spec_is_refused_with_otps_code(bad, code):
@@ -111,6 +125,51 @@ def test_a_wrong_spec_is_refused_with_otps_code(bad, code):
         ChildSpec(**{"id": "a", "start": Actor, **bad})
     assert caught.value.code == code
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        ({"strategy": "best"}, "invalid_strategy"),
+        ({"auto_shutdown": "often"}, "invalid_auto_shutdown"),
+        ({"max_children": -1}, "invalid_max_children"),
+        ({"extra_arguments": 7}, "invalid_extra_arguments"),
+        ({"template": "x"}, "invalid_child_spec"),
+        ({"children": 7}, "bad_start_spec"),
+        ({"children": ["x"]}, "invalid_child_spec"),
+    ],
+)
+def test_a_wrong_supervisor_spec_is_refused(bad, code):
+    with pytest.raises(InvalidChildSpec) as caught:
+        SupervisorSpec(**bad)
+    assert caught.value.code == code
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [Supervisor, DynamicSupervisor])
+def test_a_supervisor_takes_only_a_spec_of_its_kind(kind):
+    class Mine(kind):
+        def init(self, spec):
+            return spec
+
+    others = {
+        Supervisor: [SupervisorSpec(max_children=1), SupervisorSpec(template=child_spec(Actor))],
+        DynamicSupervisor: [
+            SupervisorSpec([child_spec(Actor)]),
+            SupervisorSpec(strategy="one_for_all"),
+        ],
+    }
+    for spec in others[kind]:
+        with pytest.raises(InvalidFlags):
+            Mine.start(spec)
+
+
+def test_the_nearest_class_decides_what_an_error_means():
+    spec = child_spec(Actor, on_error={Exception: "stop", LookupError: "resume"})
+    assert spec.directive_for(KeyError()) is Directive.RESUME
+    assert spec.directive_for(ValueError()) is Directive.STOP
+    assert spec.directive_for(SystemExit()) is None
+    assert spec.directive_for(None) is None
 
 
 def test_specs_must_be_specs_and_ids_unique():

@@ -69,9 +69,11 @@ def test_every_change_is_told_with_its_path_and_a_failing_listener_harms_nobody(
         tools.crash(tree, "store")
     kinds = [type(event) for event in events if event.path == "root" and event.id == "store"]
     assert kinds == [
+        told.ChildStarting,
         told.ChildStarted,
         told.ChildExited,
         told.ChildRestarting,
+        told.ChildStarting,
         told.ChildRestarted,
         told.ChildTerminated,
     ]

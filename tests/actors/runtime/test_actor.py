@@ -45,11 +45,15 @@ class Echo(Actor):
         self.journal.append(repr(reason))
 
 
+class ThreadEcho(Echo):
+    dispatcher = "thread"
+
+
 class InlineEcho(Echo):
     inline = True
 
 
-@pytest.fixture(params=[Echo, InlineEcho], ids=["thread", "inline"])
+@pytest.fixture(params=[Echo, ThreadEcho, InlineEcho], ids=["pool", "thread", "inline"])
 def echo(request):
     return request.param
 
@@ -379,7 +383,7 @@ def test_post_to_a_dead_actor_says_so():
 
 def test_thread_actors_leave_no_thread():
     before = set(threading.enumerate())
-    refs = [Echo.start() for _ in range(5)]
+    refs = [ThreadEcho.start() for _ in range(5)]
     threads = set(threading.enumerate()) - before
     assert len(threads) == 5
     assert all(thread.daemon for thread in threads)

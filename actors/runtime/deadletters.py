@@ -1,0 +1,108 @@
+"""Messages that reach nobody: whom they were for, who sent them if that is known, and why.
+
+undo = DEAD_LETTERS.subscribe(print)
+"""
+
+from __future__ import annotations
+
+import time
+from _thread import allocate_lock
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from loguru import logger
+
+from .here import current_ref
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .ref import ActorRef
+
+_LINES: Final = 10
+"""Lines of the log in each period; what is more is counted."""
+_PERIOD: Final = 10.0
+"""Seconds."""
+_LONGEST: Final = 200
+"""Characters of a message in the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that nobody will handle."""
+
+    message: Any
+    recipient: ActorRef[Any]
+    sender: ActorRef[Any] | None
+    """The actor whose turn sent it, where that is known."""
+    reason: str
+
+
+class DeadLetters:
+    """Where they are told. Cheap where nobody listens."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        """How many there were."""
+        self._lock = allocate_lock()
+        self._listeners: tuple[Callable[[DeadLetter], object], ...] = ()
+        self._period_began = 0.0
+        self._said = 0
+
+    def subscribe(self, fn: Callable[[DeadLetter], object]) -> Callable[[], None]:
+        """Call `fn(letter)` for each, on the thread that finds it undelivered; it must be quick.
+
+        Returns:
+            A function that ends it.
+        """
+        with self._lock:
+            self._listeners = (*self._listeners, fn)
+        return lambda: self._forget(fn)
+
+    def publish(
+        self,
+        message: Any,
+        recipient: ActorRef[Any],
+        reason: str,
+        sender: ActorRef[Any] | None = None,
+    ) -> None:
+        """Say that `message` reaches nobody."""
+        letter = DeadLetter(message, recipient, sender, reason)
+        with self._lock:
+            self.count += 1
+            number = self._line()
+        if number <= _LINES:
+            more = "; more follow, and are only counted" if number == _LINES else ""
+            logger.info("dead letter {} to {}: {}{}", _short(message), recipient, reason, more)
+        for listener in self._listeners:
+            try:
+                listener(letter)
+            except Exception:  # noqa: BLE001  one listener's bug must not reach the sender
+                logger.exception("a listener to dead letters failed")
+
+    def refused(self, message: Any, recipient: ActorRef[Any], reason: str) -> None:
+        """`publish`, with the actor whose turn this is as the sender."""
+        self.publish(message, recipient, reason, current_ref())
+
+    def _line(self) -> int:
+        now = time.monotonic()
+        if now - self._period_began > _PERIOD:
+            self._period_began, self._said = now, 0
+        self._said += 1
+        return self._said
+
+    def _forget(self, fn: Callable[[DeadLetter], object]) -> None:
+        with self._lock:
+            self._listeners = tuple(each for each in self._listeners if each is not fn)
+
+
+def _short(message: Any) -> str:
+    try:
+        text = repr(message)
+    except Exception:  # noqa: BLE001  somebody's __repr__
+        text = f"<{type(message).__name__}>"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+DEAD_LETTERS: Final = DeadLetters()
+"""The process's dead letters."""

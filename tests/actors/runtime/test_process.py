@@ -1,0 +1,122 @@
+"""What only a whole process shows."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+HEAD = """
+import os, threading, time
+from klemheist.actors.runtime import Actor, rest
+class Echo(Actor):
+    def on_receive(self, message):
+        return message() if callable(message) else message
+"""
+
+
+def run(body):
+    """Run a program; what it printed. It must end by itself, quickly and silently."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", HEAD + textwrap.dedent(body)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+    return done.stdout.split()
+
+
+def test_a_process_ends_at_once_with_live_actors_and_busy_ones():
+    assert run(
+        """
+        for dispatcher in ("pool", "thread"):
+            kind = type("Kind", (Echo,), {"dispatcher": dispatcher})
+            refs = [kind.start() for _ in range(10)]
+            for ref in refs:
+                ref.ask(1)
+                ref.tell(lambda: time.sleep(60))
+        print("end")
+        """
+    ) == ["end"]
+
+
+def test_a_forked_child_has_a_pool_of_its_own_and_idle_actors_go_on():
+    assert run(
+        """
+        old = Echo.start()
+        assert old.ask(os.getpid) == os.getpid()
+        while old.busy_for() is not None:
+            time.sleep(0.001)
+        pid = os.fork()
+        if not pid:
+            assert Echo.start().ask(os.getpid, timeout=10) == os.getpid()
+            assert old.ask(os.getpid, timeout=10) == os.getpid()
+            print("child", flush=True)
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert old.ask(os.getpid, timeout=10) == os.getpid()
+        print("parent")
+        """
+    ) == ["child", "parent"]
+
+
+def test_the_size_of_the_pool_is_taken_from_the_environment():
+    assert (
+        run(
+            """
+        import subprocess, sys
+        code = "from klemheist.actors.runtime import POOL; print(POOL.size)"
+        for workers in ("3", "0", "many", ""):
+            env = os.environ | {"KLEMHEIST_WORKERS": workers}
+            print(subprocess.check_output([sys.executable, "-c", code], env=env, text=True))
+        """
+        )[0]
+        == "3"
+    )
+
+
+def test_nothing_is_left_when_the_last_actor_has_stopped():
+    assert run(
+        """
+        refs = [Echo.start() for _ in range(100)]
+        for ref in refs:
+            ref.ask(1)
+        for ref in refs:
+            ref.stop()
+        rest()
+        print(threading.active_count())
+        """
+    ) == ["1"]
+
+
+def test_an_actor_that_has_ended_is_freed_at_once_and_leaves_nothing():
+    assert (
+        run(
+            """
+        import gc, weakref
+        class Busy(Echo):
+            def on_start(self):
+                self.schedule(60, "never")
+                self.watch(other)
+            def on_receive(self, message):
+                self.stash()
+                return message
+        other = Echo.start()
+        gc.disable()
+        for _ in range(3):
+            ref = Busy.start()
+            ref.tell(1)
+            ref.actor().post(ref.actor().unstash_all)
+            actor = weakref.ref(ref.actor())
+            ref.stop()
+            deadline = time.monotonic() + 5
+            while actor() is not None and time.monotonic() < deadline:
+                time.sleep(0.001)
+            print(actor() is None and len(other._ended._callbacks) == 0)
+        """
+        )
+        == ["True"] * 3
+    )

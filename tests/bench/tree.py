@@ -1,0 +1,158 @@
+"""What a tree costs: `python -m tests.bench.tree`.
+
+How long a restart takes, from the exception to the new incarnation's `on_start`, alone and beside
+ten thousand siblings; how long fifty thousand children take to start and to stop; and whether the
+cost of one depends on how many there are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from time import perf_counter
+
+from klemheist.actors.runtime import Actor
+from klemheist.supervisors import DynamicSupervisor, Supervisor, child
+from tests.bench.timing import Sample, quiet_gc, timed
+
+ROUNDS = 500
+SIBLINGS = 10_000
+FEW = 5_000
+MANY = 50_000
+WARM_UP = 50
+UNLIMITED = 10**9
+
+RESTART_GOAL = 200e-6
+"""Seconds at the median, siblings or not."""
+STOP_GOAL = 5.0
+"""Seconds for the end of `MANY`; the same for their start."""
+CONSTANT = 2.0
+"""How much more one child may cost among `MANY` than among `FEW`: noise, not growth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One number and what it must not exceed."""
+
+    what: str
+    value: float
+    unit: str
+    goal: float
+
+    @property
+    def met(self) -> bool:
+        """Whether it is within its goal."""
+        return self.value <= self.goal
+
+    def __str__(self) -> str:
+        sign = "met" if self.met else "MISSED"
+        return f"{self.what:52} {self.value:9.3f} {self.unit:3}  at most {self.goal:g}: {sign}"
+
+
+class Idle(Actor):
+    """A child that has nothing to do; both hooks are there, as in a real one."""
+
+    def on_start(self) -> None:
+        """Start."""
+
+    def on_stop(self) -> None:
+        """Stop."""
+
+
+class Clocked:
+    """When the fragile child's last incarnation crashed, and the next one started."""
+
+    def __init__(self) -> None:
+        self.crashed = self.began = 0.0
+        self.up = threading.Semaphore(0)
+
+
+class Fragile(Actor):
+    """Crashes at every message."""
+
+    def __init__(self, clocked: Clocked) -> None:
+        super().__init__()
+        self.clocked = clocked
+
+    def on_start(self) -> None:
+        """Take the time, then say so."""
+        self.clocked.began = perf_counter()
+        self.clocked.up.release()
+
+    def on_receive(self, message: object) -> None:
+        """Take the time, then crash."""
+        self.clocked.crashed = perf_counter()
+        raise RuntimeError("told to")
+
+
+def restarts(siblings: int, rounds: int = ROUNDS) -> Sample:
+    """The time of each restart, from the exception to `on_start`, beside so many siblings."""
+    clocked = Clocked()
+    specs = [child(Idle, id=n) for n in range(siblings)]
+    specs.insert(siblings // 2, child(Fragile, clocked, id="fragile"))
+    seconds = []
+    with Supervisor.start(specs, max_restarts=UNLIMITED, period=1.0) as tree, quiet_gc():
+        clocked.up.acquire()
+        fragile = tree.handle("fragile")
+        for _ in range(WARM_UP + rounds):
+            fragile.wait_ready(5).tell("crash")
+            assert clocked.up.acquire(timeout=5)
+            seconds.append(clocked.began - clocked.crashed)
+    return Sample(tuple(seconds[WARM_UP:]))
+
+
+def static(count: int) -> tuple[float, float]:
+    """Seconds that a static tree of `count` children takes to start, and to stop one by one."""
+    specs = [child(Idle, id=n) for n in range(count)]
+    gc.collect()
+    began = perf_counter()
+    tree = Supervisor.start(specs)
+    return perf_counter() - began, timed(tree.shutdown)
+
+
+def dynamic(count: int) -> tuple[float, float]:
+    """Seconds that a dynamic tree takes to start `count` children, and to stop them together."""
+    tree = DynamicSupervisor.start(template=child(Idle, id="idle"))
+    gc.collect()
+    began = perf_counter()
+    started = [tree.start_child((), block=False) for _ in range(count)]
+    for future in started:
+        future.get(timeout=60)
+    return perf_counter() - began, timed(tree.shutdown)
+
+
+def lines(scale: float = 1.0) -> Iterator[Line]:
+    """Every number, measured now; `scale` makes it smaller and quicker."""
+    for siblings in (0, int(SIBLINGS * scale)):
+        sample = restarts(siblings, max(int(ROUNDS * scale), 20))
+        what = f"restart beside {siblings:,} siblings"
+        yield Line(f"{what}, median", sample.median * 1e3, "ms", RESTART_GOAL * 1e3)
+    trees: dict[str, Callable[[int], tuple[float, float]]] = {"static": static, "dynamic": dynamic}
+    few, many = int(FEW * scale), int(MANY * scale)
+    for name, tree in trees.items():
+        tree(few)  # warm
+        small, large = tree(few), tree(many)
+        for verb, before, after in zip(("start", "stop"), small, large, strict=True):
+            yield Line(f"{name}: {verb} {many:,} children", after, "s", STOP_GOAL)
+            ratio = after / many / (before / few)
+            what = f"{name}: {verb}, cost of one: {many:,} to {few:,}"
+            yield Line(what, ratio, "x", CONSTANT)
+
+
+def main() -> int:
+    """Print every number; 1 if one misses its goal."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scale", type=float, default=1.0, help="smaller and quicker")
+    missed = 0
+    for line in lines(parser.parse_args().scale):
+        print(line, flush=True)
+        missed += not line.met
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,13 @@
+"""Each case of the list is here, once, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.supervisors.cases import listed, present
+
+HERE = Path(__file__).parent
+
+
+def test_every_case_has_its_test_and_every_test_is_a_case():
+    assert present(HERE) == listed(HERE)
