@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from klemheist.actors.runtime import Future
-    from klemheist.transports.repl.procedures import Firmware
+    from klemheist.transports.repl.attach import Firmware
 
     from .ref import SupervisorRef
 

@@ -20,8 +20,8 @@ from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.timers import TIMERS
 from klemheist.transports.errors import LinkLost, LinkTimeout
 from klemheist.transports.link import Link
+from klemheist.transports.repl.attach import Firmware
 from klemheist.transports.repl.conversation import Board
-from klemheist.transports.repl.procedures import Firmware
 
 from .call import Call
 from .debts import Debts

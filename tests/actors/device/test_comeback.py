@@ -15,8 +15,7 @@ from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.device.states import DeviceState
 from klemheist.transports.errors import DeviceReset, LinkError, LinkLost, LinkTimeout, UnknownScheme
 from klemheist.transports.registry import create_link
-from klemheist.transports.repl.agent import Entry
-from klemheist.transports.repl.procedures import numbered
+from klemheist.transports.repl.procedures import free_memory
 from tests.boards.bare import BareRepl
 
 from .conftest import BUSY, SECONDS
@@ -146,7 +145,7 @@ def test_what_is_owed_is_done_when_the_device_is_back_and_before_any_call(make_r
     rig.wait_for("down")
     debts, boot = rig.port.debts, rig.port.board.boot
     debts.add_code("file", "f=open('paid','w');f.close()", boot=None)
-    debts.add(Debt("ram", lambda b: numbered(b, Entry.FREE), boot))
+    debts.add(Debt("ram", free_memory, boot))
     debts.add_agent_code("agent", "B.append(b'x')", boot=boot)
     call = rig.submit("__import__('os').stat('paid') and 1")
     if respawn:
