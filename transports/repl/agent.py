@@ -58,8 +58,8 @@ def next_task(entry: int) -> int:
 AGENT_NAMESPACE: Final = 0
 """The agent's own namespace; sessions are numbered from 1."""
 
-CHECK: Final = f"lambda b:int.from_bytes(b,'little')%{PRIME}"
-"""`h`: the first thing on the device, for it proves all that follows."""
+BEGIN: Final = b"_a={'h':lambda b:int.from_bytes(b,'little')%%%d}" % PRIME
+"""What makes the agent's namespace, with the checksum that proves all that follows."""
 
 _CORE: Final = (
     "import gc",
@@ -183,11 +183,11 @@ class Way(NamedTuple):
     check: bytes
     run: bytes
     tidy: bytes
-    """Before a statement is executed, where the heap is not fresh: the parser of a small board
+    """Before a statement is executed; nothing where the heap is fresh: the parser of a small board
     does not collect, and what assembling has left lying would stand between the functions."""
 
 
-AT_FIRST: Final = Way(b"_k", b"_a['h']", b"exec(_k,_a)", b"_a['gc'].collect()")
+AT_FIRST: Final = Way(b"_k", b"_a['h']", b"exec(_k,_a)", b"")
 """While there is no agent: its own name, and `_a` for its namespace, which begins with `h`."""
 LATER: Final = Way(b"_a", b"_k(-1,'h')", b"_k(-1,'X')(_a,0)", b"_k(-1,'gc').collect()")
 """Through the first half, which gives its own functions."""

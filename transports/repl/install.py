@@ -8,13 +8,11 @@ from typing import Final
 from . import agent
 from .agent import Way
 from .conversation import Board
-from .frames import checksum
 from .lines import ATTEMPTS, Procedure, Silent, exchange, must
 
 FIRST_STATEMENT: Final = 100
 """What the first statement of a half says when it has run; the others count on."""
-_SAMPLE: Final = b"klemheist"
-"""Longer than the checksum's modulus."""
+COLLECT: Final = b"__import__('gc').collect()"
 
 
 class _Full(Exception):  # noqa: N818 -- a signal within this module
@@ -34,11 +32,15 @@ def install(board: Board, boot: str, count: int) -> Procedure[None]:
     """
     board.boot = ""
     board.whole = False
-    yield from _begin()
+    statements = agent.first_half(boot, count)
     try:
-        yield from _send(board, agent.AT_FIRST, agent.first_half(boot, count))
-    except _Full as error:
-        raise Silent(f"the agent does not fit: {error}") from None
+        yield from _send(board, agent.AT_FIRST, statements)
+    except _Full:
+        yield from exchange(COLLECT)  # an earlier agent may be lying there
+        try:
+            yield from _send(board, agent.AT_FIRST, statements)
+        except _Full as error:
+            raise Silent(f"the agent does not fit: {error}") from None
     yield from _hand_over()
     board.boot, board.count = boot, count
 
@@ -57,16 +59,6 @@ def complete(board: Board) -> Procedure[bool]:
             pass
         yield from _forget()
     return board.whole
-
-
-def _begin() -> Procedure[None]:
-    """Make the agent's namespace, with nothing in it but the check by which all else is proved."""
-    for _ in range(ATTEMPTS):
-        yield from exchange(b"_k=" + agent.CHECK.encode())
-        reply = yield from exchange(b"_a={'h':_k};print(_k(%r))" % _SAMPLE)
-        if b"%d" % checksum(_SAMPLE) in reply.output.split():
-            return
-    raise Silent("the device does not compute a checksum")
 
 
 def _hand_over() -> Procedure[None]:
@@ -91,8 +83,10 @@ def _send(board: Board, way: Way, statements: list[str]) -> Procedure[None]:
             lines = [line]
         else:
             lines = [*agent.pieces(way, statement, room), agent.proved(way, statement, index)]
-            if index > FIRST_STATEMENT or way is agent.LATER:
+            if way.tidy:
                 lines.insert(-1, way.tidy)
+        if way is agent.AT_FIRST and index == FIRST_STATEMENT:
+            lines.insert(0, agent.BEGIN)
         yield from _executed(lines, b"%d" % index)
 
 
@@ -112,4 +106,4 @@ def remove() -> Procedure[None]:
     """Take the agent off the device, if it listens; nothing of ours is left in `__main__`."""
     with suppress(Silent):
         yield from must(b"_k=0;del _k;print('_k'in globals())", b"False", attempts=2)
-        yield from exchange(b"__import__('gc').collect()")
+        yield from exchange(COLLECT)
