@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, ClassVar, Final
 
 from klemheist.actors.runtime.actor import Actor
+from klemheist.actors.runtime.exits import ExitReason
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.inbox import InlineInbox
 from klemheist.actors.runtime.timers import TIMERS, Timer, Timers
@@ -77,7 +78,7 @@ class Device(Actor):
             self._links,
             self._intake,
             reopening=reopening or Reopening(),
-            fresh=fresh,
+            fresh=fresh and not port.generation,  # not again for a later incarnation
             timers=timers,
         )
         self._suspicion = Suspicion()
@@ -163,6 +164,7 @@ class Device(Actor):
         """Open the link, or take over the one that an earlier incarnation left open."""
         self.port.state = DeviceState.NEW
         self.port.brain = self
+        self._actor_self.ended.add_done_callback(self._was_killed)
         link, receiver = self.port.link, self.port.receiver
         if link is None or receiver is None or receiver.is_broken:
             self._links.close()
@@ -180,6 +182,11 @@ class Device(Actor):
     def on_failure(self, *_: object) -> None:
         """Tell the callers; the link stays open for the next incarnation."""
         self._let_go("its actor crashed and is started anew")
+
+    def _was_killed(self, ended: Future[ExitReason]) -> None:
+        """A kill runs no hook, and still nobody must wait for an answer."""
+        if ended.get() == ExitReason.KILLED:
+            self._let_go("its actor was killed and is started anew")
 
     def _let_go(self, why: str) -> None:
         if self.port.brain is self:
