@@ -35,6 +35,7 @@ class SessionManager(ManagerView):
     Args:
         options: the clocks and limits of all sessions.
         journal: where ledgers are written down; memory only where it is not given.
+        monitor: counts and times what is done; `klemheist.prometheus` has one for scrapers.
     """
 
     def create_session(

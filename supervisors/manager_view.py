@@ -29,9 +29,13 @@ class ManagerView:
     """What needs no waiting: the same for both managers."""
 
     def __init__(
-        self, options: SessionOptions | None = None, *, journal: Journal | None = None
+        self,
+        options: SessionOptions | None = None,
+        *,
+        journal: Journal | None = None,
+        monitor: PerformanceMonitor | None = None,
     ) -> None:
-        self._core = ManagerCore(options, journal=journal)
+        self._core = ManagerCore(options, journal=journal, monitor=monitor)
         self._deployments = Deployments(self._core)
         warn_if_dropped(self, self._core)
 
