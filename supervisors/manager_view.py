@@ -10,6 +10,8 @@ from .session_node import SessionNode
 from .unclosed import warn_if_dropped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from klemheist.actors.device.port import Capabilities, Port
     from klemheist.actors.runtime import ActorRef, Future
     from klemheist.actors.session.core import SessionCore
@@ -72,6 +74,22 @@ class ManagerView:
     def get_session_stats(self) -> SessionStats:
         """Return the sessions in numbers (SES-014)."""
         return self._core.sessions.stats()
+
+    def register_session_cleanup(
+        self, session_id: str, cleanup: Callable[[object], object]
+    ) -> Callable[[], None]:
+        """Call `cleanup(reason)` once when a session ends; at once if it has ended (DONE-024).
+
+        It runs on whichever thread ends the session, after the session's own cleanup: it must not
+        block. What a session holds is better registered as a `Resource`.
+
+        Returns:
+            A function that takes it back.
+
+        Raises:
+            SessionNotFound: no session of this manager had this id lately.
+        """
+        return self._core.sessions.done(session_id).add_callback(cleanup)
 
     def devices(self) -> tuple[Port, ...]:
         """Return the devices that this manager has opened."""
