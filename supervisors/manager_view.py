@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from klemheist.actors.runtime import Future
+
 from .deployment import Deployments
 from .manager_core import ManagerCore
 from .session_node import SessionNode
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from klemheist.actors.device.port import Capabilities, Port
-    from klemheist.actors.runtime import ActorRef, Future
+    from klemheist.actors.runtime import ActorRef
     from klemheist.actors.session.core import SessionCore
     from klemheist.actors.session.ledger import Journal
     from klemheist.actors.session.options import SessionOptions
@@ -121,8 +123,13 @@ class ManagerView:
         return found
 
 
-def cancellable(future: Future[T], cancel: CancelToken | None) -> Future[T]:
-    """Cancel a future when its token is cancelled; leaves no callback behind."""
+def cancellable(begin: Callable[[], Future[T]], cancel: CancelToken | None) -> Future[T]:
+    """Begin an operation, unless its token is cancelled; cancel it when the token is."""
+    if cancel is not None and cancel.cancelled:
+        refused: Future[T] = Future()
+        refused.cancel(cancel.reason)
+        return refused
+    future = begin()
     if cancel is not None:
         undo = cancel.on_cancel(lambda reason: future.cancel(str(reason)))
         future.add_done_callback(lambda _: undo())
