@@ -19,6 +19,8 @@ from klemheist.actors.runtime.waiting import block_until, suspend_until
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from .scope import Scope
+
 
 class Done:
     """A latch that closes exactly once, for any threads and any event loops (DONE-002 to DONE-020).
@@ -76,6 +78,12 @@ class Done:
     def wait(self, timeout: float | None = None) -> bool:
         """Block this thread until it is closed; False if `timeout` seconds passed first."""
         return self._closed or block_until(self.add_callback, timeout) or self._closed
+
+    def scope(self) -> Scope:
+        """Return a group of asyncio tasks that are cancelled when this closes: `async with`."""
+        from .scope import Scope  # noqa: PLC0415 -- it needs asyncio, which not everybody does
+
+        return Scope(self)
 
     async def wait_async(self) -> Any:
         """Wait in an asyncio task, in any loop; the reason. A coroutine, for `asyncio.wait`."""

@@ -36,6 +36,7 @@ class AsyncSessionManager(ManagerView):
     Args:
         options: the clocks and limits of all sessions.
         journal: where ledgers are written down; memory only where it is not given.
+        monitor: counts and times what is done; `klemheist.prometheus` has one for scrapers.
     """
 
     async def create_session(
@@ -54,7 +55,7 @@ class AsyncSessionManager(ManagerView):
             timeout: seconds for all of it; what was half done is undone.
             cancel: gives up when it is cancelled; what was half done is undone (SES-006).
         """
-        creating = cancellable(self._core.create(device, fallback=fallback), cancel)
+        creating = cancellable(lambda: self._core.create(device, fallback=fallback), cancel)
         return self._session(await awaited(creating, timeout))
 
     async def get_or_create_session(self, device: str) -> AsyncSession:
@@ -117,7 +118,7 @@ class AsyncSessionManager(ManagerView):
             BaseException: what `operation` raised, after the cleanup.
             ResourceCleanupError: cleanups failed; its `result` is what `operation` returned.
         """
-        core = await cancellable(self._core.create(device), cancel)
+        core = await cancellable(lambda: self._core.create(device), cancel)
         ended_by(core, cancel)
         try:
             result = await operation(self._session(core))

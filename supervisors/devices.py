@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from klemheist.actors.runtime import Future
-    from klemheist.transports.repl.procedures import Firmware
+    from klemheist.transports.repl.attach import Firmware
 
     from .ref import SupervisorRef
 
@@ -96,6 +96,7 @@ class Devices:
         """See that every link is closed, and tell whoever still waits for a device."""
         for port in self.ports():
             port.ready.set_exception(LinkLost(f"{port.url} was closed before it was up"))
+            port.done.close("closed")
             link, port.link = port.link, None
             if link is not None:  # else its actor has closed it
                 in_background(link.close, name="close")

@@ -35,6 +35,7 @@ class SessionManager(ManagerView):
     Args:
         options: the clocks and limits of all sessions.
         journal: where ledgers are written down; memory only where it is not given.
+        monitor: counts and times what is done; `klemheist.prometheus` has one for scrapers.
     """
 
     def create_session(
@@ -53,7 +54,7 @@ class SessionManager(ManagerView):
             timeout: seconds for all of it; what was half done is undone.
             cancel: gives up when it is cancelled; what was half done is undone (SES-006).
         """
-        creating = cancellable(self._core.create(device, fallback=fallback), cancel)
+        creating = cancellable(lambda: self._core.create(device, fallback=fallback), cancel)
         return self._session(got(creating, timeout))
 
     def get_or_create_session(self, device: str) -> Session:
@@ -112,7 +113,7 @@ class SessionManager(ManagerView):
             BaseException: what `operation` raised, after the cleanup.
             ResourceCleanupError: cleanups failed; its `result` is what `operation` returned.
         """
-        core = cancellable(self._core.create(device), cancel).get()
+        core = cancellable(lambda: self._core.create(device), cancel).get()
         ended_by(core, cancel)
         try:
             result = operation(self._session(core))

@@ -49,10 +49,15 @@ class ManagerCore:
     """The tree of one service: its devices and their sessions."""
 
     def __init__(
-        self, options: SessionOptions | None = None, *, journal: Journal | None = None
+        self,
+        options: SessionOptions | None = None,
+        *,
+        journal: Journal | None = None,
+        monitor: PerformanceMonitor | None = None,
     ) -> None:
         self.options = options or SessionOptions()
-        self.monitor = PerformanceMonitor(enabled=self.options.enable_session_metrics)
+        self.monitor = monitor or PerformanceMonitor()
+        self.monitor.enabled &= self.options.enable_session_metrics
         self.state = ManagerState.INACTIVE
         self._journal = journal
         self._root: SupervisorRef[Any] | None = None

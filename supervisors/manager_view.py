@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from klemheist.actors.runtime import Future
 from klemheist.actors.streams import Overflow
 
 from .deployment import Deployments
@@ -12,8 +13,10 @@ from .session_node import SessionNode
 from .unclosed import warn_if_dropped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from klemheist.actors.device.port import Capabilities, Port
-    from klemheist.actors.runtime import ActorRef, Future
+    from klemheist.actors.runtime import ActorRef
     from klemheist.actors.session.core import SessionCore
     from klemheist.actors.session.ledger import Journal
     from klemheist.actors.session.options import SessionOptions
@@ -31,9 +34,13 @@ class ManagerView:
     """What needs no waiting: the same for both managers."""
 
     def __init__(
-        self, options: SessionOptions | None = None, *, journal: Journal | None = None
+        self,
+        options: SessionOptions | None = None,
+        *,
+        journal: Journal | None = None,
+        monitor: PerformanceMonitor | None = None,
     ) -> None:
-        self._core = ManagerCore(options, journal=journal)
+        self._core = ManagerCore(options, journal=journal, monitor=monitor)
         self._deployments = Deployments(self._core)
         warn_if_dropped(self, self._core)
 
@@ -70,6 +77,22 @@ class ManagerView:
     def get_session_stats(self) -> SessionStats:
         """Return the sessions in numbers (SES-014)."""
         return self._core.sessions.stats()
+
+    def register_session_cleanup(
+        self, session_id: str, cleanup: Callable[[object], object]
+    ) -> Callable[[], None]:
+        """Call `cleanup(reason)` once when a session ends; at once if it has ended (DONE-024).
+
+        It runs on whichever thread ends the session, after the session's own cleanup: it must not
+        block. What a session holds is better registered as a `Resource`.
+
+        Returns:
+            A function that takes it back.
+
+        Raises:
+            SessionNotFound: no session of this manager had this id lately.
+        """
+        return self._core.sessions.done(session_id).add_callback(cleanup)
 
     def devices(self) -> tuple[Port, ...]:
         """Return the devices that this manager has opened."""
@@ -115,8 +138,13 @@ class ManagerView:
         return found
 
 
-def cancellable(future: Future[T], cancel: CancelToken | None) -> Future[T]:
-    """Cancel a future when its token is cancelled; leaves no callback behind."""
+def cancellable(begin: Callable[[], Future[T]], cancel: CancelToken | None) -> Future[T]:
+    """Begin an operation, unless its token is cancelled; cancel it when the token is."""
+    if cancel is not None and cancel.cancelled:
+        refused: Future[T] = Future()
+        refused.cancel(cancel.reason)
+        return refused
+    future = begin()
     if cancel is not None:
         undo = cancel.on_cancel(lambda reason: future.cancel(str(reason)))
         future.add_done_callback(lambda _: undo())

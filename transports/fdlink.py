@@ -43,6 +43,7 @@ class FdLink:
     """
 
     resets: tuple[Reset, ...] = ()
+    boots: bool = False
 
     def __init__(self, url: DeviceURL) -> None:
         self._parsed = url

@@ -55,6 +55,10 @@ class Link(Protocol):
     def resets(self) -> tuple[Reset, ...]:
         """The hard resets that this link offers, the mildest first; often none."""
 
+    @property
+    def boots(self) -> bool:
+        """Whether each opening is a new boot, for the board's process begins with it."""
+
     def open(self, receiver: Receiver, *, timeout: float = 10.0) -> None:
         """Open the stream and start to deliver what arrives; may block up to `timeout` seconds.
 

@@ -22,6 +22,8 @@ _INSTALL = "apt-get install qemu-system-arm firmware-microbit-micropython"
 class MicrobitLink(ProcessLink):
     """The board under QEMU. Reset by a fresh QEMU."""
 
+    boots = True
+
     def _connect(self, timeout: float) -> tuple[int, int]:
         del timeout  # nothing here waits
         if shutil.which(_QEMU) is None:

@@ -32,6 +32,7 @@ class PumpLink:
     """A link over a blocking port object. A subclass gives `_connect`."""
 
     resets: tuple[Reset, ...] = ()
+    boots: bool = False
 
     def __init__(self, url: DeviceURL) -> None:
         self._parsed = url

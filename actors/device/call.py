@@ -15,7 +15,7 @@ from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.inbox import in_turn
 from klemheist.transports.link import DRIVE_SECONDS, Link
 from klemheist.transports.repl.conversation import Board
-from klemheist.transports.repl.procedures import Procedure
+from klemheist.transports.repl.lines import Procedure
 
 MOST_WAITING: Final = 1_000
 """Calls that one session may have waiting; each holds its arguments."""

@@ -13,10 +13,10 @@ from typing import Final
 
 from loguru import logger
 
-from klemheist.transports.repl.agent import AGENT_NAMESPACE, Entry
 from klemheist.transports.repl.conversation import Board
 from klemheist.transports.repl.frames import FrameKind
-from klemheist.transports.repl.procedures import Gone, Procedure, Silent, applied
+from klemheist.transports.repl.lines import Gone, Procedure, Silent
+from klemheist.transports.repl.procedures import evaluated
 
 MOST_TRIES: Final = 3
 """How often a device may fail under one debt."""
@@ -55,12 +55,12 @@ class Debts:
 
     def add_code(self, label: str, code: str, *, boot: str | None) -> None:
         """Owe the execution of code in a namespace of its own."""
-        source = f"exec({code!r},{{}})".encode()
+        source = f"exec({code!r},{{}})"
         self.add(Debt(label, lambda board: _run(board, source), boot))
 
     def add_agent_code(self, label: str, code: str, *, boot: str) -> None:
         """Owe the evaluation of an expression in the agent's own namespace."""
-        self.add(Debt(label, lambda board: _run(board, code.encode()), boot))
+        self.add(Debt(label, lambda board: _run(board, code), boot))
 
     def pay(self, board: Board) -> Procedure[int]:
         """Do all of it, in reverse order; return how many were done. Void ones are dropped.
@@ -91,8 +91,8 @@ class Debts:
             logger.error("owed cleanup {} failed {} times and is given up", debt.label, MOST_TRIES)
 
 
-def _run(board: Board, source: bytes) -> Procedure[object]:
-    frame, error = yield from applied(board, Entry.EVAL, AGENT_NAMESPACE, source)
+def _run(board: Board, source: str) -> Procedure[object]:
+    frame, error = yield from evaluated(board, source)
     if frame.kind is not FrameKind.VALUE:
         logger.warning("owed cleanup failed: {} {}", frame.text, error.decode("utf-8", "replace"))
     return None

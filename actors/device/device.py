@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, ClassVar, Final
 
 from klemheist.actors.runtime.actor import Actor
+from klemheist.actors.runtime.exits import ExitReason
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.inbox import InlineInbox
 from klemheist.actors.runtime.timers import TIMERS, Timer, Timers
@@ -19,16 +20,12 @@ from klemheist.transports.errors import LinkError, LinkLost
 from klemheist.transports.link import Link
 from klemheist.transports.repl.conversation import Conversation, Do, Outcome, Reply, Step
 from klemheist.transports.repl.frames import EventFilter, Frame
-from klemheist.transports.repl.procedures import (
-    Gone,
-    Procedure,
-    Silent,
-    one_line,
-    remove,
-    status,
-)
+from klemheist.transports.repl.install import complete, remove
+from klemheist.transports.repl.lines import Gone, Procedure, Silent, status
+from klemheist.transports.repl.procedures import one_line
 
 from .call import Call, CallFuture
+from .completion import Completion
 from .express import Express, MakeCall
 from .intake import Intake
 from .linkage import Linkage
@@ -81,10 +78,11 @@ class Device(Actor):
             self._links,
             self._intake,
             reopening=reopening or Reopening(),
-            fresh=fresh,
+            fresh=fresh and not port.generation,  # not again for a later incarnation
             timers=timers,
         )
         self._suspicion = Suspicion()
+        self._completion = Completion(port.board)
         self._abandon: Timer | None = None
         self.new_talk()
 
@@ -166,6 +164,7 @@ class Device(Actor):
         """Open the link, or take over the one that an earlier incarnation left open."""
         self.port.state = DeviceState.NEW
         self.port.brain = self
+        self._actor_self.ended.add_done_callback(self._was_killed)
         link, receiver = self.port.link, self.port.receiver
         if link is None or receiver is None or receiver.is_broken:
             self._links.close()
@@ -183,6 +182,11 @@ class Device(Actor):
     def on_failure(self, *_: object) -> None:
         """Tell the callers; the link stays open for the next incarnation."""
         self._let_go("its actor crashed and is started anew")
+
+    def _was_killed(self, ended: Future[ExitReason]) -> None:
+        """A kill runs no hook, and still nobody must wait for an answer."""
+        if ended.get() == ExitReason.KILLED:
+            self._let_go("its actor was killed and is started anew")
 
     def _let_go(self, why: str) -> None:
         if self.port.brain is self:
@@ -268,6 +272,9 @@ class Device(Actor):
     def _next(self) -> None:
         """Begin the next call, if the device is up and has nothing to do."""
         while self.port.state is DeviceState.UP and not self._runner.active:
+            if self._completion.is_due(waiting=len(self._intake) > 0):
+                self.begin(complete(self.port.board), self._looked, patience=PATIENCE)
+                continue
             call = self._intake.take(self._watch.now())
             if call is None:
                 return
@@ -276,6 +283,7 @@ class Device(Actor):
     def _finished(self, value: Any, error: BaseException | None) -> None:
         self._suspicion.clear()
         if error is None:
+            self._completion.served()
             self._intake.finish(value)
         elif isinstance(error, Gone):
             self._recovery.rebooted()

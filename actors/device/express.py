@@ -14,7 +14,7 @@ from klemheist.actors.runtime.future import Future
 from klemheist.transports.link import DRIVE_SECONDS, Link
 from klemheist.transports.repl.conversation import Conversation, Outcome
 from klemheist.transports.repl.frames import Frame, FrameKind
-from klemheist.transports.repl.procedures import step_of
+from klemheist.transports.repl.lines import step_of
 
 if TYPE_CHECKING:
     from .call import Call

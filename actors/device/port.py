@@ -10,18 +10,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from loguru import logger
 
+from klemheist.actors.done import Done
 from klemheist.actors.errors import CapabilityError
 from klemheist.actors.operation import copy_to
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.timers import TIMERS
 from klemheist.transports.errors import LinkLost, LinkTimeout
 from klemheist.transports.link import Link
+from klemheist.transports.repl.attach import Firmware
 from klemheist.transports.repl.conversation import Board
-from klemheist.transports.repl.procedures import Firmware
 
 from .call import Call
 from .debts import Debts
@@ -59,6 +60,9 @@ class DeviceEvent:
     generation: int = 0
     same_boot: bool = False
     data: bytes = b""
+
+
+_OVER: Final = (DeviceState.FAILED, DeviceState.STOPPED)
 
 
 class Brain(Protocol):
@@ -109,6 +113,8 @@ class Port:
         self.generation = 0
         self.ready: Future[None] = Future()
         """Resolved when the device is up for the first time, or cannot be opened at all."""
+        self.done = Done()
+        """Closed when the device is closed or has failed for good; sessions have their own."""
         self.closed: Future[None] = Future()
         """Resolved when the link is closed for good and its process, if any, is gone."""
         self.receiver: Receiver | None = None
@@ -127,6 +133,8 @@ class Port:
         state = LIFE.get((self.state, happening))
         if state is not None:
             self.state = state
+            if state in _OVER:
+                self.done.close(state.value)
         return state is not None
 
     def present_link(self) -> Link | None:

@@ -16,9 +16,10 @@ from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.timers import Timer, Timers
 from klemheist.transports.errors import DeviceReset, LinkError, LinkLost, LinkTimeout
 from klemheist.transports.link import Link
+from klemheist.transports.repl.attach import Attached, attach
 from klemheist.transports.repl.frames import COUNTS
 from klemheist.transports.repl.ladder import Recovered, ladder
-from klemheist.transports.repl.procedures import Attached, Procedure, attach
+from klemheist.transports.repl.lines import Procedure
 
 from .intake import Intake
 from .linkage import Linkage
@@ -103,7 +104,10 @@ class Recovery:
     def _connected(self, opening: Future[Link]) -> None:
         error = opening.exception()
         if error is None:
-            self._opened(opening.get())
+            link = opening.get()
+            if link.boots:
+                self._port.board.boot = ""  # no need to ask
+            self._opened(link)
         elif self._port.move(Happening.NOT_OPENED):
             if not isinstance(error, LinkError):
                 error = LinkError(f"{self._port.url}: {error!r}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from klemheist.transports.repl.conversation import Conversation, Do, Reply, Step
-from klemheist.transports.repl.procedures import Procedure
+from klemheist.transports.repl.lines import Procedure
 
 GRACE: Final = 0.25
 """Seconds that the prompt may stay away once a call's frame is there; then it got lost."""

@@ -10,14 +10,14 @@ from typing import Final, NoReturn
 
 from klemheist.actors.errors import DeviceError, DeviceMemoryError
 from klemheist.actors.sources import Source
-from klemheist.transports.repl.agent import Entry
 from klemheist.transports.repl.conversation import Board
 from klemheist.transports.repl.frames import Frame, FrameKind
-from klemheist.transports.repl.procedures import Procedure, numbered
+from klemheist.transports.repl.lines import Procedure
+from klemheist.transports.repl.procedures import free_memory
 from klemheist.transports.repl.values import ResultTypeError, decode
 
 _LINE: Final = re.compile(r'^  File "(?P<file>[^"]*)", line (?P<line>\d+)(?:, in (?P<name>.*))?$')
-_OURS: Final = frozenset({"k", "E", "X", "J", "e", "f", "p"})
+_OURS: Final = frozenset({"k", "E", "X", "J", "e"})
 """The agent's functions: their lines say nothing to the user."""
 
 
@@ -97,8 +97,8 @@ def value_of(
             kind, message = _last_line(error)
     traceback = tracer.map(error.decode("utf-8", "replace"), top)
     if kind == "MemoryError":
-        free = yield from numbered(board, Entry.FREE)
-        raise DeviceMemoryError(free=int(free[0].text), traceback=traceback)
+        free = yield from free_memory(board)
+        raise DeviceMemoryError(free=free, traceback=traceback)
     _raise(kind, message, traceback)
 
 

@@ -10,6 +10,8 @@ from klemheist.actors.device.port import Capabilities
 from .tracker import TrackerView
 
 if TYPE_CHECKING:
+    from klemheist.actors.done import Done
+
     from .core import SessionCore
 
 
@@ -60,6 +62,11 @@ class DeviceContext:
     def status(self) -> str:
         """Where the device stands: up, down, recovering, …."""
         return self._core.port.state.value
+
+    @property
+    def done(self) -> Done:
+        """Closed when the device itself is closed, or has failed for good (DONE-008)."""
+        return self._core.port.done
 
     @property
     def generation(self) -> int:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from klemheist.actors.messages import Cleaned
     from klemheist.actors.sources import Source
     from klemheist.transports.repl.conversation import Board
-    from klemheist.transports.repl.procedures import Procedure
+    from klemheist.transports.repl.lines import Procedure
 
     from .ledger import Journal
     from .options import SessionOptions

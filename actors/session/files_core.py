@@ -17,7 +17,7 @@ from klemheist.actors.errors import CapabilityError, DeviceError, DeviceFileNotF
 from klemheist.actors.operation import Steps, operation
 from klemheist.actors.runtime.future import Future
 from klemheist.transports.repl.conversation import Board
-from klemheist.transports.repl.procedures import Procedure
+from klemheist.transports.repl.lines import Procedure
 
 from . import files_remote as remote
 from .ledger import Act, EntryKind

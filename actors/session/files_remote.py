@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from klemheist.transports.errors import DeviceReset
-from klemheist.transports.repl.agent import AGENT_NAMESPACE, Entry
 from klemheist.transports.repl.conversation import Board
 from klemheist.transports.repl.frames import call_number
-from klemheist.transports.repl.procedures import Procedure, applied, exchange, numbered, sent
+from klemheist.transports.repl.lines import Procedure, exchange
+from klemheist.transports.repl.procedures import evaluated, executed, numbered, sent, unbind
 
 from .answers import Tracer, value_of
 
@@ -38,11 +38,9 @@ def YV(g):
 """YF: the open files by number. YV tells the checksum of what is left to read. All else is an
 expression: the smallest board has no room for more functions."""
 
-NO_NAMESPACE: Final = -1
-"""What `Entry.CLOSE` is told where it is only to free entries."""
 ROOMY: Final = 1000
 """Bytes: a board that takes longer pieces need not save memory for its answers."""
-_SOURCE: Final = b"hasattr(__import__('os'),'rename')"
+_RENAMES: Final = "hasattr(__import__('os'),'rename')"
 _UNSURE: Final = bytes([5, 6, 8, 11, 12, *range(14, 32), 127, 128, 160, 195, 255])
 """Bytes that some parser or line might not carry unescaped, in a command of less than 60."""
 _ESCAPED: Final = {
@@ -74,10 +72,10 @@ def disk(board: Board) -> Procedure[Disk]:
         return known[1]  # type: ignore[no-any-return]  # the pair that is put there below
     reply = yield from exchange(b"print(sum(b'%s'))" % _UNSURE)
     raw = reply.output.strip() == b"%d" % sum(_UNSURE)
-    answer = yield from applied(board, Entry.EVAL, AGENT_NAMESPACE, _SOURCE)
+    answer = yield from evaluated(board, _RENAMES)
     renames = bool((yield from value_of(board, answer, Tracer())))
     for statement in _HELPERS:
-        answer = yield from applied(board, Entry.EXEC, AGENT_NAMESPACE, statement.encode())
+        answer = yield from executed(board, statement)
         yield from value_of(board, answer, Tracer())
     piece = board.longest // 4
     found = Disk(raw, renames, piece, piece if piece > ROOMY else piece // 2)
@@ -88,7 +86,7 @@ def disk(board: Board) -> Procedure[Disk]:
 def asked(board: Board, expression: str) -> Procedure[object]:
     """Evaluate an expression over the helpers and `os`."""
     yield from disk(board)
-    answer = yield from applied(board, Entry.EVAL, AGENT_NAMESPACE, expression.encode())
+    answer = yield from evaluated(board, expression)
     return (yield from value_of(board, answer, Tracer()))
 
 
@@ -141,10 +139,9 @@ def begun(board: Board, number: int, path: str, entry: int) -> Procedure[str]:
     Nothing of the data waits on the device then: pieces in a small heap leave it in fragments.
     """
     yield from disk(board)
-    code = f"y=open({path!r},'wb')\nYF[{number}]=y\ny=y.write"
-    answer = yield from applied(board, Entry.EXEC, AGENT_NAMESPACE, code.encode())
+    code = f"y=open({path!r},'wb')\nYF[{number}]=y\nG[{entry}]=y.write"
+    answer = yield from executed(board, code)
     yield from value_of(board, answer, Tracer())
-    yield from numbered(board, Entry.BIND, entry, AGENT_NAMESPACE, "y")
     return board.boot
 
 
@@ -177,7 +174,7 @@ def proved(
     """Close a file that was written; return its length and checksum, read back."""
     yield from _still(board, boot)
     yield from closed(board, number)
-    yield from numbered(board, Entry.CLOSE, NO_NAMESPACE, (entry,))
+    yield from unbind(board, entry)
     size, _ = yield from status(board, path)
     yield from opened(board, number, path, "rb")
     found = yield from asked(board, f"YV(YF[{number}])")
@@ -188,7 +185,7 @@ def proved(
 def discarded(board: Board, number: int, path: str) -> Procedure[None]:
     """Close a file, if it is open, and remove what is there of it."""
     yield from closed(board, number)
-    answer = yield from applied(board, Entry.EXEC, AGENT_NAMESPACE, undo(path).encode())
+    answer = yield from executed(board, undo(path))
     yield from value_of(board, answer, Tracer())
 
 

@@ -12,11 +12,20 @@ from typing import Any
 
 from klemheist.actors.errors import CapabilityError, DeviceMemoryError
 from klemheist.actors.sources import Source
-from klemheist.transports.repl.agent import AGENT_NAMESPACE, FIRST_TASK, Entry, next_task
+from klemheist.transports.repl.agent import FIRST_TASK, Entry, next_task
 from klemheist.transports.repl.conversation import Board
-from klemheist.transports.repl.frames import Frame, FrameKind
-from klemheist.transports.repl.procedures import Procedure, applied, numbered, one_line, sent
-from klemheist.transports.repl.values import encode_arguments, is_plain
+from klemheist.transports.repl.install import complete
+from klemheist.transports.repl.lines import Procedure
+from klemheist.transports.repl.procedures import (
+    applied,
+    drop_namespace,
+    evaluated,
+    executed,
+    one_line,
+    open_namespace,
+    sent,
+)
+from klemheist.transports.repl.values import encode_arguments, is_plain, needs_decoder
 
 from .answers import Place, Tracer, value_of
 
@@ -87,7 +96,7 @@ class Namespace:
         self._void()
         self.on_void()
         self.opened = board.boot
-        yield from numbered(board, Entry.OPEN, self.number)
+        yield from open_namespace(board, self.number)
         for setup in tuple(self.setups):
             yield from self._set_up(board, setup)
         self.boot = board.boot
@@ -117,14 +126,14 @@ class Namespace:
         for piece in pieces:
             yield from self._execute(board, piece.text, piece.place)
 
-    def _execute(self, board: Board, text: str, place: Place) -> Procedure[None]:
+    def _execute(self, board: Board, text: str, place: Place, *binding: object) -> Procedure[None]:
         source = text.encode("utf-8", "surrogatepass")
         if len(source) > board.longest:
             raise CapabilityError(
                 f"{place.filename}, line {place.line(1)}: the statement has {len(source)} bytes, "
                 f"this device takes {board.longest} at once; make it several statements"
             )
-        answer = yield from applied(board, Entry.EXEC, self.number, source)
+        answer = yield from applied(board, Entry.EXEC, source, self.number, *binding)
         yield from value_of(board, answer, self.tracer, place)
 
     # -- deploying and calling ---------------------------------------------------------------------
@@ -137,17 +146,25 @@ class Namespace:
             return False
         self.tracer.add(source)
         place = Place(source.filename, source.line_map)
-        try:
-            yield from self._execute(board, source.text, place)
-        except DeviceMemoryError:  # once more: that error came after a collection (DESIGN 7)
-            yield from self._execute(board, source.text, place)
         entry = self._numbers.entry() if known is None else known[1]
         self.entries[source.name] = ("", entry)  # held by now, whatever comes
-        answer = yield from numbered(board, Entry.BIND, entry, self.number, source.name)
-        yield from value_of(board, answer, self.tracer)
+        try:
+            yield from self._define(board, source, place, entry)
+        except DeviceMemoryError:  # once more: that error came after a collection (DESIGN 7)
+            yield from self._define(board, source, place, entry)
         self.entries[source.name] = (source.hash, entry)
         self.on_deployed(source)
         return True
+
+    def _define(self, board: Board, source: Source, place: Place, entry: int) -> Procedure[None]:
+        """Define a function and give it its entry: one call, but for the longest names."""
+        binding = (entry, source.name)
+        if one_line(board, Entry.APPLY, (int(Entry.EXEC), self.number, *binding)):
+            yield from self._execute(board, source.text, place, *binding)
+            return
+        yield from self._execute(board, source.text, place)
+        answer = yield from executed(board, f"G[{entry}]=S[{self.number}][{source.name!r}]")
+        yield from value_of(board, answer, self.tracer)
 
     def call(
         self, board: Board, source: Source, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -161,8 +178,8 @@ class Namespace:
         if not kwargs and is_plain(args) and (line := one_line(board, entry, args)):
             answer = yield from sent(board, *line)
         else:
-            text = f"G[{entry}]({encode_arguments(args, kwargs, single=board.single)})"
-            answer = yield from applied(board, Entry.EVAL, AGENT_NAMESPACE, text.encode())
+            passed = yield from encoded(board, args, kwargs)
+            answer = yield from evaluated(board, f"G[{entry}]({passed})")
         return (yield from value_of(board, answer, self.tracer))
 
     def entry_now(self, board: Board, source: Source) -> int | None:
@@ -176,14 +193,13 @@ class Namespace:
         """Evaluate an expression in the namespace."""
         yield from self.ready(board)
         source = code.strip().encode("utf-8", "surrogatepass")
-        answer = yield from applied(board, Entry.EVAL, self.number, source)
+        answer = yield from applied(board, Entry.EVAL, source, self.number)
         return (yield from value_of(board, answer, self.tracer, place))
 
     def _bind(self, board: Board, values: Mapping[str, Any]) -> Procedure[None]:
         """Make values names in the namespace: the parameters of a setup."""
-        names = encode_arguments((), values, single=board.single)
-        text = f"S[{self.number}].update({names})"
-        answer = yield from applied(board, Entry.EVAL, AGENT_NAMESPACE, text.encode())
+        names = yield from encoded(board, (), values)
+        answer = yield from evaluated(board, f"S[{self.number}].update({names})")
         yield from value_of(board, answer, self.tracer)
 
     def close(self, board: Board) -> Procedure[int]:
@@ -191,10 +207,17 @@ class Namespace:
         if self.opened != board.boot:
             return -1
         entries = tuple(entry for bound, entry in self.entries.values() if bound)
-        frame: Frame
-        frame, _ = yield from numbered(board, Entry.CLOSE, self.number, entries)
+        free: int = yield from drop_namespace(board, self.number, entries)
         self._void()
-        return int(frame.text) if frame.kind is FrameKind.VALUE else -1
+        return free
+
+
+def encoded(board: Board, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Procedure[str]:
+    """Return arguments as source, the agent being whole where they need its decoder."""
+    text = encode_arguments(args, kwargs, single=board.single)
+    if needs_decoder(text):
+        yield from complete(board)
+    return text
 
 
 def _nobody(*_: object) -> None:

@@ -31,6 +31,12 @@ class CancelToken:
         """Whether `cancel` was called."""
         return self._done.is_set()
 
+    @property
+    def reason(self) -> str | None:
+        """What `cancel` was given; None before it, and where it was given nothing."""
+        reason = self._done.reason
+        return None if reason is None else str(reason)
+
     def on_cancel(self, fn: Callable[[object], object]) -> Callable[[], None]:
         """Call `fn(reason)` when cancelled, at once if it is; returns the undo."""
         return self._done.add_callback(fn)

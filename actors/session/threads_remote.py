@@ -11,13 +11,14 @@ from typing import Any, Final
 
 from klemheist.actors.errors import CapabilityError
 from klemheist.actors.sources import Source
-from klemheist.transports.repl.agent import AGENT_NAMESPACE, Entry
+from klemheist.transports.repl.agent import Entry
+from klemheist.transports.repl.attach import has_threads, soft_reset
 from klemheist.transports.repl.conversation import Board
-from klemheist.transports.repl.procedures import Gone, Procedure, applied, numbered, soft_reset
-from klemheist.transports.repl.values import encode
+from klemheist.transports.repl.lines import Gone, Procedure
+from klemheist.transports.repl.procedures import evaluated, executed, numbered
 
 from .answers import value_of
-from .remote import Namespace
+from .remote import Namespace, encoded
 
 FINISHED: Final = -1
 """What a step returns when the generator came to its end."""
@@ -45,7 +46,7 @@ def U(i):
 """H: the generators by thread id. V starts one, N runs a step, U ends one."""
 
 _REAL: Final = (
-    "import time\nAL={}\nAW={}\nAI={}",
+    "import time,_thread as t\nAL={}\nAW={}\nAI={}",
     """\
 def AD(i,g):
  for d in g:
@@ -97,19 +98,20 @@ def start(
     Raises:
         CapabilityError: a plain function on a port without `_thread`.
     """
-    if not source.is_generator and not is_real(board):
+    real = yield from has_threads(board)
+    if not source.is_generator and not real:
         raise CapabilityError(
             f"{source.name}: this device has no _thread; add a yield of the seconds to wait"
         )
     yield from namespace.deploy(board, source)
     if board.facts.get("thread helpers") != board.boot:
-        for statement in _REAL if is_real(board) else _STEPPED:
-            answer = yield from applied(board, Entry.EXEC, AGENT_NAMESPACE, statement.encode())
+        for statement in _REAL if real else _STEPPED:
+            answer = yield from executed(board, statement)
             yield from value_of(board, answer, namespace.tracer)
         board.facts["thread helpers"] = board.boot
-    passed = encode(tuple(args), single=board.single)
+    passed = yield from encoded(board, (tuple(args),), {})
     line = f"V({thread_id!r},{namespace.number},{source.name!r},{passed})"
-    answer = yield from applied(board, Entry.EVAL, AGENT_NAMESPACE, line.encode())
+    answer = yield from evaluated(board, line)
     yield from value_of(board, answer, namespace.tracer)
 
 

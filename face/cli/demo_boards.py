@@ -13,7 +13,7 @@ from klemheist.actors.device.call import Call
 from klemheist.actors.device.port import Port
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.transports.repl.conversation import Board
-from klemheist.transports.repl.procedures import Procedure, exchange
+from klemheist.transports.repl.lines import Procedure, exchange
 
 # ruff: noqa: ANN201, F821, N805, PLC0415 -- bodies of programs: functions of the device
 # mypy: disable-error-code="name-defined, no-untyped-def, import-not-found, misc"

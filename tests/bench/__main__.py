@@ -15,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 
 from tests.bench import ours, page, rivals
+from tests.bench.cores import apart
 from tests.bench.plan import FILE_BYTES, FULL, QUICK, Counts
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -33,8 +34,9 @@ def main() -> None:
         parser.error('the rivals are missing; install them: pip install "klemheist[bench]"')
     faulthandler.dump_traceback_later(LONGEST, exit=True)
     began = monotonic()
-    boards = run(QUICK if arguments.quick else FULL, arguments.board or list(FILE_BYTES))
-    text = page.render(boards, (monotonic() - began) / 60)
+    with apart() as cores:
+        boards = run(QUICK if arguments.quick else FULL, arguments.board or list(FILE_BYTES))
+    text = page.render(boards, (monotonic() - began) / 60, cores)
     sys.stdout.write(json.dumps(page.as_data(boards), indent=1) if arguments.json else text)
     if not arguments.quick and not arguments.board:
         PAGE.write_text(text, encoding="utf-8")

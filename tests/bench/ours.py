@@ -13,6 +13,7 @@ from klemheist import KlemheistError, SessionManager
 from klemheist.supervisors.devices import FIRMWARE
 from tests.bench import files, workload
 from tests.bench.channel import RawBoard, borrowed, start_seconds
+from tests.bench.cores import settle
 from tests.bench.timing import Sample, in_turn, quiet_gc, timed
 
 if TYPE_CHECKING:
@@ -194,8 +195,10 @@ def _recovery(url: str, rounds: int) -> dict[str, Sample]:
     with SessionManager() as manager, manager.session(url) as session:
         task, port = session.task(workload.f), manager.device(url)
         for number in range(rounds + 1):
+            settle(_pid(port.link))  # the last comeback may still keep its core busy
             start = start_seconds(url)
             task(workload.QUESTION)
+            settle(_pid(port.link))
             recovery, wait = _after_kill(task, port)
             if number:  # the first one warms up
                 starts.append(start)

@@ -212,11 +212,11 @@ def test_the_statistics_count_sessions():
 
 @pytest.mark.req("SES-004", "SES-016", "SES-042")
 def test_capabilities_are_detected_once(monkeypatch):
-    from klemheist.transports.repl import procedures
+    from klemheist.transports.repl import attach
 
     probes = []
-    probe = procedures._probe
-    monkeypatch.setattr(procedures, "_probe", lambda *args: probes.append(1) or probe(*args))
+    probe = attach._probe
+    monkeypatch.setattr(attach, "_probe", lambda *args: probes.append(1) or probe(*args))
     with SessionManager() as manager:
         assert manager.capabilities is None
         with manager.session("sim:") as first, manager.session("sim:"):

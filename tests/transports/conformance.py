@@ -188,6 +188,7 @@ class LinkSuite:
     """What holds for every link."""
 
     resets: tuple[Reset, ...] = ()
+    boots = False
     poke = b"\x01"
 
     def test_it_is_a_link_under_its_normalised_url(self, peer):
@@ -195,6 +196,7 @@ class LinkSuite:
         assert isinstance(link, Link)
         assert create_link(link.url).url == link.url
         assert link.resets == self.resets
+        assert link.boots == self.boots
 
     def test_bytes_go_and_come(self, peer):
         with Opened(peer) as opened:

@@ -233,6 +233,8 @@ class TestExec(EchoSuite, PeerSuite):
 
 
 class TestSim(BoardSuite):
+    boots = True
+
     @pytest.fixture
     def peer(self):
         return BoardPeer("sim:")
@@ -256,6 +258,8 @@ class TestSim(BoardSuite):
 
 
 class TestMicrobit(BoardSuite):
+    boots = True
+
     @pytest.fixture
     def peer(self):
         return BoardPeer("microbit:")

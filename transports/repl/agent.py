@@ -8,21 +8,28 @@ device is closed.
 The source is MicroPython for the smallest board we know: 9 KB of memory, no `str.encode`, no
 `sys.modules`, an `exec` that fails somewhere above 1 KB. Hence short names, one-space indents and
 statements of less than `LONGEST_STATEMENT` bytes, each sent and executed by itself.
+
+It comes in two halves. The first is enough for calls that take and give ints, short strings and the
+like; it is small, because until it is there nobody is served. The second has floats, containers and
+answers of any length; it is sent on first need, and the answer of a call that showed the need is
+held meanwhile: no call runs twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
-from .device_values import DECODER_SOURCE, ENCODER_SOURCE
+from .device_values import DECODER_SOURCE, ENCODER_SOURCE, LITERALS_SOURCE
 from .frames import COUNTS, PRIME, STRIDE, checksum
 
 NAME: Final = "_k"
 """The agent's name in `__main__`: the only name of ours there."""
 
 LONGEST_STATEMENT: Final = 700
+LATE: Final = 300
+"""Bytes of a statement of the second half: by then the heap is in fragments."""
 
 
 class Entry(IntEnum):
@@ -32,16 +39,12 @@ class Entry(IntEnum):
     than the host spends on all of the call.
     """
 
-    EVAL = 10  # (namespace, source) -> the expression's value
-    EXEC = 11  # (namespace, source) -> None
+    EVAL = 10  # (source, namespace) -> the expression's value
+    EXEC = 11  # (source, namespace[, entry, name]) -> None; the name it defines gets the entry
     ADD = 12  # (piece) -> None: a long source arrives in pieces
-    APPLY = 13  # (entry, namespace) -> the entry applied to the assembled pieces
-    OPEN = 14  # (namespace) -> None
-    BIND = 15  # (entry, namespace, name) -> None: a deployed function gets its entry
-    CLOSE = 16  # (namespace, entries) -> the free memory after it
-    FREE = 17  # () -> the free memory after a collection
-    STEP = 18  # (thread) -> the seconds to wait; this and the next are sent on first use
-    STOP = 19  # (thread) -> whether it has ended
+    APPLY = 13  # (entry, ...) -> the entry applied to the assembled pieces and the rest
+    STEP = 14  # (thread) -> the seconds to wait; this and the next are sent on first use
+    STOP = 15  # (thread) -> whether it has ended
 
 
 FIRST_TASK: Final = 0
@@ -52,125 +55,108 @@ def next_task(entry: int) -> int:
     return max(Entry) + 1 if entry + 1 == min(Entry) else entry + 1
 
 
-FACTS: Final = b"W[0]=='<f',t!=None,y()"
-"""What a board is asked once its agent stands: single floats, threads, free memory."""
-
 AGENT_NAMESPACE: Final = 0
 """The agent's own namespace; sessions are numbered from 1."""
 
+BEGIN: Final = b"_a={'h':lambda b:int.from_bytes(b,'little')%%%d}" % PRIME
+"""What makes the agent's namespace, with the checksum that proves all that follows."""
+
 _CORE: Final = (
-    # y: the free memory; z: the same on a small heap, else 0. The parser of such a board cannot
-    # collect for itself: the agent does in time, looking after every second call.
-    # h: a checksum in steps, for a long text would need its size again several times. f: a frame's
-    # header, k its kind's code. q: count, last number, its header, the boot, its text.
-    # u: the answer to a question for the status. k: one numbered call, as frames.py describes it.
+    "import gc",
+    # e: a frame. This first one writes values of the types L up to 64 bytes, and what was raised;
+    # anything else is held (kind 126) until the second half is there.
     f"""\
-def h(b):
- c=0
- for j in range((len(b)-1)//64*64,-1,-64):
-  c=(c*{pow(256, 64, PRIME)}+int.from_bytes(b[j:j+64],'little'))%{PRIME}
- return c
-""",
-    f"""\
-def f(n,k,t):
+{LITERALS_SOURCE}
+def e(n,j,v):
+ t=repr(v)if j<61 or type(v)in L else''
  b=bytes(t,'utf8')
- c=int.from_bytes(b,'little')%{PRIME} if len(b)<65 else h(b)
- return '\\x1e%d%c%d,%d,'%(n,k,len(b),c+k)
+ if j>60 and not 0<len(b)<65:t='';b=b'';j=126
+ print('\\x1e%d%c%d,%d,%s'%(n,j,len(b),h(b)+j,t),end='')
 """,
-    """\
-def u(n,t):print(f(n,61,t)+t,end='')
-""",
+    # k: one numbered call, as frames.py describes it, or with a number below zero the question for
+    # the status, or a name of the agent's own. q: count, last number, the kind of its answer,
+    # the boot, the answer.
     f"""\
 def k(n,i=0,*a):
  s=q[0]
- if n<0:return u(n,e((q[3],s,q[1],q[2]!='')))
+ if n<0:return E(i,0)if i else e(n,61,repr(q[:4]))
  if n!=q[1]:
-  if n!=(int.from_bytes(bytes(repr(a),'utf8'),'little')+s*{STRIDE}+i)%{PRIME}*2+s%2+2:return
-  q[0]=(s+1)%{COUNTS}
-  q[1]=n
-  q[2]=q[4]=''
-  try:
-   v=G[i](*a)
-   try:
-    q[4]=e(v)
-    q[2]=f(n,61,q[4])
-   except MemoryError:
-    gc.collect()
-    q[4]=e(v)
-    q[2]=f(n,61,q[4])
-  except T as x:
-   q[4]=str(x)
-   q[2]=f(n,35,q[4])
-  except Exception as x:
-   q[4]=e((str(type(x))[8:-2],str(x)))
-   q[2]=f(n,33,q[4])
-   print(q[2]+q[4],end='')
-   raise
- t=q[4]
- m=q[2]or f(n,63,'')
- if z and len(t)>99:
-  print(m,t,sep='',end='')
-  s=1
- else:print(m+t,end='')
+  if n!=(h(bytes(repr(a),'utf8'))+s*{STRIDE}+i)%{PRIME}*2+s%2+2:return
+  q[0]=(s+1)%{COUNTS};q[1]=n;q[2]=63;q[4]=0
+  try:q[4]=G[i](*a);q[2]=61
+  except Exception as x:q[4]=str(type(x))[8:-2],str(x);q[2]=33;e(n,33,q[4]);raise
+ e(n,q[2],q[4])
  if z and(i>9 or s%2)and z()<4300:gc.collect()
 """,
     """\
-def E(s,x):return eval(x,S[s])
-""",
-    """\
-def X(s,x):exec(x,S[s])
-""",
-    """\
-def J(i,s):
- x=b''.join(B)
- B.clear()
+def E(x,s):return eval(x,S[s])
+def X(x,s,i=-1,n=0):
+ exec(x,S[s])
+ if n:G[i]=S[s][n]
+def J(i,*a):
+ x=b''.join(B);B.clear()
  if z:gc.collect()
- return G[i](s,x)
+ return G[i](x,*a)
+""",
+    # y: the free memory; z: the same on a small heap, else 0. The parser of such a board cannot
+    # collect for itself: the agent does in time, looking after every second call.
+    """\
+S={0:globals()}
+B=[]
+G={10:E,11:X,12:B.append,13:J}
+y=getattr(gc,'mem_free',lambda:-1)
+z=0<y()<64000 and y
+if z:gc.collect()
+""",
+)
+
+_REST: Final = (
+    # o: the checksum in steps, for a long text would need its size again several times.
+    f"""\
+def o(b):
+ c=0
+ for j in range((len(b)-1)//64*64,-1,-64):c=(c*{pow(256, 64, PRIME)}+h(b[j:j+64]))%{PRIME}
+ return c
 """,
     """\
-def O(s):S[s]={'__name__':'session'}
-""",
-    """\
-def D(i,s,n):
- G[i]=S[s][n]
-""",
-    """\
-def Q(s,i):
- for j in i:G.pop(j,0)
- S.pop(s,0)
- B.clear()
- return M()
-""",
-    """\
-def M():
- gc.collect()
- return y()
+def e(n,j,v):
+ try:
+  try:t=r(v)
+  except MemoryError:
+   gc.collect()
+   t=r(v)
+ except T as x:
+  t=str(x)
+  j=35
+ b=bytes(t,'utf8')
+ m='\\x1e%d%c%d,%d,'%(n,j,len(b),(o(b)if len(b)>64 else h(b))+j)
+ b=0
+ if z and len(t)>99:print(m,t,sep='',end='')
+ else:print(m+t,end='')
 """,
 )
 
 
-def statements(boot: str, count: int) -> list[str]:
+def first_half(boot: str, count: int) -> list[str]:
     """Return the agent's source, statement by statement, to be executed in its own namespace.
 
     Args:
         boot: the random id of this boot.
         count: the random count that this generation's calls begin with.
     """
-    setup = f"import gc,sys\nB=[]\nq=[{count},-1,'',{boot!r},'']"
-    # Each import that fails, or finds a module of Python's name, looks through all of the files.
-    threads = "t=None\nif sys.platform!='webassembly':\n try:import _thread as t\n"
-    threads += " except ImportError:pass"
-    table = "S={0:globals()}\nG={10:E,11:X,12:B.append,13:J,14:O,15:D,16:Q,17:M}"
-    heap = "y=getattr(gc,'mem_free',lambda:-1)\nif y()<64000:gc.collect()\nz=0<y()<64000 and y"
-    parts = [setup, threads, *split(DECODER_SOURCE), *split(ENCODER_SOURCE), *_CORE, table, heap]
-    return list(gather(parts))
+    return list(gather([*_CORE, f"q=[{count},-1,63,{boot!r},0]"]))
 
 
-def gather(parts: list[str]) -> Iterator[str]:
-    """Join neighbouring statements up to `LONGEST_STATEMENT` bytes: fewer round trips."""
+def second_half() -> list[str]:
+    """Return what is sent on first need: floats, containers, and answers of any length."""
+    return list(gather([*split(DECODER_SOURCE), *split(ENCODER_SOURCE), *_REST], most=LATE))
+
+
+def gather(parts: list[str], most: int = LONGEST_STATEMENT) -> Iterator[str]:
+    """Join neighbouring statements up to `most` bytes: fewer round trips."""
     joined = ""
     for part in parts:
-        if joined and len(joined) + len(part) >= LONGEST_STATEMENT:
+        if joined and len(joined) + len(part) >= most:
             yield joined
             joined = ""
         joined += ("\n" if joined else "") + part.rstrip("\n")
@@ -190,13 +176,30 @@ def split(source: str) -> list[str]:
     return parts
 
 
-def pieces(statement: str, room: int) -> list[bytes]:
-    """Return the raw commands that assemble `statement` in `_k`, each at most `room` bytes long."""
+class Way(NamedTuple):
+    """How a statement gets onto the device: assembled under a name, proved, then executed."""
+
+    name: bytes
+    check: bytes
+    run: bytes
+    tidy: bytes
+    """Before a statement is executed; nothing where the heap is fresh: the parser of a small board
+    does not collect, and what assembling has left lying would stand between the functions."""
+
+
+AT_FIRST: Final = Way(b"_k", b"_a['h']", b"exec(_k,_a)", b"")
+"""While there is no agent: its own name, and `_a` for its namespace, which begins with `h`."""
+LATER: Final = Way(b"_a", b"_k(-1,'h')", b"_k(-1,'X')(_a,0)", b"_k(-1,'gc').collect()")
+"""Through the first half, which gives its own functions."""
+
+
+def pieces(way: Way, statement: str, room: int) -> list[bytes]:
+    """Return the raw commands that assemble a statement, each at most `room` bytes long."""
     data = statement.encode()
     commands: list[bytes] = []
     start = 0
     while start < len(data):
-        prefix = b"_k+=" if start else b"_k="
+        prefix = way.name + (b"+=" if start else b"=")
         size = room - len(prefix) - 3
         while len(literal := repr(data[start : start + size]).encode()) > room - len(prefix):
             size -= 1
@@ -205,23 +208,13 @@ def pieces(statement: str, room: int) -> list[bytes]:
     return commands
 
 
-def whole(statement: str, index: int) -> bytes:
-    """Return the one command that assembles, proves and executes a statement, then says `index`."""
-    data = statement.encode()
-    proved = b"len(_k)==%d and int.from_bytes(_k,'little')%%%d==%d" % (
-        len(data),
-        PRIME,
-        checksum(data),
-    )
-    return b"_k=%s\nif %s:print(exec(_k,_a)or %d)" % (repr(data).encode(), proved, index)
+def proved(way: Way, statement: str, index: int) -> bytes:
+    """Return the command that executes an assembled statement if it is whole, and says `index`."""
+    proof = b"%s(%s)==%d" % (way.check, way.name, checksum(statement.encode()))
+    return b"%s and print(%s or %d)" % (proof, way.run, index)
 
 
-def proof_line() -> bytes:
-    """Return the command that prints the assembled statement's length and checksum."""
-    return b"print(len(_k),int.from_bytes(_k,'little')%%%d)" % PRIME
-
-
-def proof(statement: str) -> bytes:
-    """Return what the device prints for a statement that arrived whole."""
-    data = statement.encode()
-    return b"%d %d" % (len(data), checksum(data))
+def whole(way: Way, statement: str, index: int) -> bytes:
+    """Return the one command that assembles, proves and executes a statement."""
+    literal = repr(statement.encode()).encode()
+    return b"%s=%s;%s" % (way.name, literal, proved(way, statement, index))

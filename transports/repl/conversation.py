@@ -24,7 +24,7 @@ MOST_ERROR_TEXT: Final = 16 * 1024
 """Bytes of traceback that are kept; more than any real one, and bounded."""
 
 CALL_END: Final = b"\x04\x04>"
-SILENT_KINDS: Final = (FrameKind.VALUE, FrameKind.NO_LITERAL)
+SILENT_KINDS: Final = (FrameKind.VALUE, FrameKind.NO_LITERAL, FrameKind.HELD)
 """The kinds of frames after which no traceback comes."""
 MOST_HELD: Final = 64 * 1024
 KEYBOARD_INTERRUPT: Final = b"KeyboardInterrupt"
@@ -103,8 +103,12 @@ class Board:
     credit: int = DEFAULT_CREDIT
     """Bytes that may be in flight without flow control."""
     paste: bool = False
+    cramped: bool = False
+    """Its heap is small: what is to fit there must come early."""
+    whole: bool = False
+    """The agent's second half is there."""
     single: bool = False
-    """The port's floats have 32 bits."""
+    """The port's floats have 32 bits; known once the agent is whole."""
     longest: int = 700
     """Bytes of source that one `exec` can take."""
     facts: dict[str, object] = field(default_factory=dict)

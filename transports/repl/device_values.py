@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+LITERALS_SOURCE: Final = "L=int,str,bool,bytes,type(None)"
+"""`L`, the types whose `repr` is a literal."""
+
 DECODER_SOURCE: Final = """\
 try:
  import ustruct as struct
@@ -31,13 +34,11 @@ try:
  Z=complex
 except NameError:
  Z=0
-L=(int,str,bool,type(None),bytes)
 K={list:("[","],"),tuple:("(","),"),set:("set([","]),"),dict:("dict([","]),")}
 def w(x):
  if type(x)is Z:return W[3]%(w(x.real)[2:-1],w(x.imag)[2:-1])
  return W[2]%struct.unpack(W[1],struct.pack(W[0],x))[0]
-def e(v,o=None):
- if type(v)in L:return R(v)
+def g(v,o):
  s=[iter((v,))];c=[""]
  while s:
   for x in s[-1]:
@@ -49,17 +50,20 @@ def e(v,o=None):
     if o:o.append(K[t][0])
     c.append(K[t][1]);s.append(iter(x.items()if t is dict else x));break
    elif t is float or t is Z:
-    if not o:return e(v,[""])
+    if not o:return 1
     o.append(w(x)+",")
    else:raise T(str(t)[8:-2])
   else:
    s.pop();x=c.pop()
    if o:o.append(x)
- return"".join(o)[:-1]if o else R(v)
+def r(v):
+ if type(v)in L or not g(v,0):return R(v)
+ o=[""];g(v,o)
+ return"".join(o)[:-1]
 """
-"""`e(v)`: the wire text of a result, or `T(type name)` where no literal says it.
+"""`r(v)`: the wire text of a result, or `T(type name)` where no literal says it.
 
-It comes after `DECODER_SOURCE`. A value without floats is only walked and then written in one go by
+It comes after the two others. A value without floats is only walked and then written in one go by
 `repr` (`ascii` where that differs): the pieces of a joined text would not fit a heap of 9 KB. At
 the first float the walk starts again, gathering pieces; sets and dicts are then written as calls
 with a list, so that one loop serves all four containers. There is a loop and no recursion, since

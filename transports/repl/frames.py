@@ -45,6 +45,8 @@ class FrameKind(StrEnum):
     """It raised; the text is the pair of the exception's type name and message."""
     NO_LITERAL = "#"
     """It returned something that no literal can say; the text is the type's name."""
+    HELD = "~"
+    """It returned something that the agent's first half cannot say; it is held for the second."""
     UNFINISHED = "?"
     """It was started and did not come to an end: interrupted, or out of memory."""
 

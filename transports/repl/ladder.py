@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from .attach import Attached
 from .conversation import Board, Do, Step
-from .procedures import Attached, Gone, Procedure, Silent, status
+from .lines import Gone, Procedure, Silent, status
 
 INTERRUPTS: Final = 3
 """A loop with a bare `except:` swallows one Ctrl-C for each pass."""

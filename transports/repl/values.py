@@ -77,6 +77,11 @@ def encode(value: object, *, single: bool = False, where: str = "argument") -> s
     return _Encoder(single=single).text(value, (where,), ())
 
 
+def needs_decoder(text: str) -> bool:
+    """Return whether encoded arguments may call `F` or `C`, which the device must have then."""
+    return "F(" in text or "C(" in text
+
+
 def encode_arguments(
     args: Iterable[object], kwargs: Mapping[str, object] | None = None, *, single: bool = False
 ) -> str:

@@ -63,6 +63,7 @@ class SimLink(FdLink):
     """
 
     resets = (Reset.RESPAWN,)
+    boots = True
     _process: subprocess.Popen[bytes] | None = None
     _lifeline = -1
 

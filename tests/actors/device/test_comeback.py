@@ -15,8 +15,7 @@ from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.device.states import DeviceState
 from klemheist.transports.errors import DeviceReset, LinkError, LinkLost, LinkTimeout, UnknownScheme
 from klemheist.transports.registry import create_link
-from klemheist.transports.repl.agent import Entry
-from klemheist.transports.repl.procedures import numbered
+from klemheist.transports.repl.procedures import free_memory
 from tests.boards.bare import BareRepl
 
 from .conftest import BUSY, SECONDS
@@ -34,12 +33,13 @@ def test_a_link_that_drops_fails_the_call_in_flight_and_comes_back_with_the_same
 ):
     rig = make_rig(board.url).up()
     rig.run("runs = [0]")
+    before = len(rig.events)
     drop_soon(board)
     error = rig.fails(rig.submit(f"runs.append(1) or {BUSY}"), LinkLost)
     assert error.maybe_executed is True
     assert rig.run("runs") == [0, 1]
     assert rig.port.generation == 1
-    assert rig.wait_for("up", after=2).same_boot
+    assert rig.wait_for("up", after=before).same_boot
 
 
 def test_an_idempotent_call_is_sent_again_by_itself(make_rig, board):
@@ -146,7 +146,7 @@ def test_what_is_owed_is_done_when_the_device_is_back_and_before_any_call(make_r
     rig.wait_for("down")
     debts, boot = rig.port.debts, rig.port.board.boot
     debts.add_code("file", "f=open('paid','w');f.close()", boot=None)
-    debts.add(Debt("ram", lambda b: numbered(b, Entry.FREE), boot))
+    debts.add(Debt("ram", free_memory, boot))
     debts.add_agent_code("agent", "B.append(b'x')", boot=boot)
     call = rig.submit("__import__('os').stat('paid') and 1")
     if respawn:

@@ -14,9 +14,9 @@ def deployments(monkeypatch):
     sent = []
     execute = remote.Namespace._execute
 
-    def spy(self, board, text, place):
+    def spy(self, board, text, *rest):
         sent.append(text)
-        return execute(self, board, text, place)
+        return execute(self, board, text, *rest)
 
     monkeypatch.setattr(remote.Namespace, "_execute", spy)
     return sent

@@ -6,6 +6,7 @@ import pytest
 from klemheist import (
     DeviceError,
     DeviceReset,
+    LinkLost,
     Program,
     Resource,
     Restart,
@@ -128,6 +129,19 @@ def test_a_session_whose_actor_crashes_too_often_faults_and_is_cleaned_up(manage
     assert manager.current_session_id != session.session_id
     with pytest.raises(SessionFaulted, match="crashed too often"):
         session("1")
+
+
+def test_a_call_in_flight_is_told_when_its_device_actor_ends(manager, ended, within):
+    with manager.create_session("microbit:") as session:
+        session("import microbit as m")
+        future = session.submit("m.sleep(20000)")
+        port = manager.device("microbit:")
+        assert within(lambda: port.brain._intake.current is not None)
+        ended(port.brain.actor_ref)
+        with pytest.raises(LinkLost, match="started anew") as caught:
+            future.get(timeout=5.0)
+        assert caught.value.maybe_executed
+        assert session("1+1") == 2
 
 
 def test_a_device_actor_that_crashes_keeps_the_sessions_names(manager, within):

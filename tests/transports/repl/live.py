@@ -2,7 +2,7 @@
 
 with LinkDriver("sim:") as driver:
     driver.attach()
-    frame, error = driver.call(Entry.FREE)
+    frame, error = driver.apply(Entry.EVAL, 0, b"6*7")
 """
 
 from __future__ import annotations
@@ -15,16 +15,11 @@ from typing import Any, Final, Self
 from klemheist.transports.errors import LinkError
 from klemheist.transports.registry import create_link
 from klemheist.transports.repl.agent import Entry
+from klemheist.transports.repl.attach import Attached, Firmware, attach
 from klemheist.transports.repl.conversation import NO_FRAME, Conversation, Do, Outcome, Reply, Step
 from klemheist.transports.repl.frames import Frame
-from klemheist.transports.repl.procedures import (
-    Attached,
-    Firmware,
-    Procedure,
-    applied,
-    attach,
-    numbered,
-)
+from klemheist.transports.repl.lines import Procedure
+from klemheist.transports.repl.procedures import applied, numbered, open_namespace
 
 SECONDS: Final = 10.0
 GRACE: Final = 0.25
@@ -75,13 +70,12 @@ class LinkDriver:
         return self.run(numbered(self.talk.board, index, *plain))
 
     def apply(self, index: int, namespace: int, source: bytes) -> tuple[Frame, bytes]:
-        return self.run(applied(self.talk.board, index, namespace, source))
+        return self.run(applied(self.talk.board, index, source, namespace))
 
     def deploy(self, entry: int, name: str, source: bytes) -> None:
-        self.call(Entry.OPEN, 1)
-        frame, error = self.apply(Entry.EXEC, 1, source)
+        self.run(open_namespace(self.talk.board, 1))
+        frame, error = self.run(applied(self.talk.board, Entry.EXEC, source, 1, entry, name))
         assert frame.text == "None", error
-        self.call(Entry.BIND, entry, 1, name)
 
     def bare(self, code: bytes) -> bytes:
         """Execute raw, past the agent, and return the output."""

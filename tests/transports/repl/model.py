@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
+from klemheist.transports.repl.attach import Attached, Firmware, attach
 from klemheist.transports.repl.conversation import Conversation, Outcome, Reply, Step
-from klemheist.transports.repl.procedures import Attached, Firmware, Procedure, attach
+from klemheist.transports.repl.lines import Procedure
 
 VERSION = b"MicroPython v1.27.0-model\r\n"
 RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n"

@@ -11,10 +11,13 @@ import pytest
 
 from klemheist.transports.repl import agent
 from klemheist.transports.repl.agent import FIRST_TASK, Entry
+from klemheist.transports.repl.attach import attach
 from klemheist.transports.repl.conversation import Do, Step
 from klemheist.transports.repl.frames import FrameKind, call_line
+from klemheist.transports.repl.install import remove
 from klemheist.transports.repl.ladder import Rung, ladder
-from klemheist.transports.repl.procedures import Gone, Silent, attach, remove, status
+from klemheist.transports.repl.lines import Gone, Silent, status
+from klemheist.transports.repl.procedures import free_memory, open_namespace
 from klemheist.transports.repl.values import decode
 
 from .live import LinkDriver
@@ -72,7 +75,9 @@ def value(driver, namespace, source):
 
 @pytest.mark.parametrize("count", [0, 65535])
 def test_no_statement_of_the_agent_is_too_long_for_the_smallest_board(count):
-    sizes = [len(part.encode()) for part in agent.statements("0" * 16, count)]
+    sizes = [
+        len(part.encode()) for part in [*agent.first_half("0" * 16, count), *agent.second_half()]
+    ]
     assert max(sizes) < agent.LONGEST_STATEMENT
 
 
@@ -86,7 +91,7 @@ def test_the_agent_leaves_main_as_it_found_it(url):
             before = repl.exec(names)
         with LinkDriver(board.url) as driver:
             driver.attach()
-            driver.call(Entry.OPEN, 1)
+            driver.run(open_namespace(driver.talk.board, 1))
             assert value(driver, 1, b"6*7") == 42
             during = driver.bare(b"print('_k'in globals(),'_a'in globals())")
             driver.run(remove())
@@ -95,18 +100,41 @@ def test_the_agent_leaves_main_as_it_found_it(url):
             assert repl.exec(names) == before
 
 
+@pytest.mark.parametrize("url", ["sim:", "microbit:"])
+def test_an_answer_beyond_the_first_half_is_held_for_the_second_and_the_call_runs_once(url):
+    with LinkDriver(url) as driver:
+        driver.attach()
+        driver.deploy(FIRST_TASK, "tell", b"n=[]\ndef tell(x):\n n.append(x)\n return [x,0.5]")
+        assert not driver.talk.board.whole
+        assert decode(driver.call(FIRST_TASK, 7)[0].text) == [7, 0.5]
+        assert driver.talk.board.whole
+        assert value(driver, 1, b"n") == [7]
+        during = driver.bare(b"print('_k'in globals(),'_a'in globals())")
+        assert during.split() == [b"True", b"False"]
+
+
+def test_where_the_second_half_does_not_fit_the_call_has_a_memory_error_and_others_go_on():
+    with LinkDriver("microbit:") as driver:
+        driver.attach()
+        driver.run(open_namespace(driver.talk.board, 1))
+        driver.apply(Entry.EXEC, 1, b"w=[]\nfor i in range(36):w.append(bytearray(80))")
+        frame, _ = driver.apply(Entry.EVAL, 1, b"[1]")
+        assert (frame.kind, decode(frame.text)[0]) == (FrameKind.RAISED, "MemoryError")
+        driver.apply(Entry.EXEC, 1, b"w.clear()")
+        assert value(driver, 1, b"[1]") == [1]
+        assert driver.bare(b"print('_a'in globals())").strip() == b"False"
+
+
 def test_two_thousand_calls_cost_the_smallest_board_no_memory():
     with LinkDriver("microbit:") as driver:
         driver.attach()
-        driver.call(Entry.OPEN, 1)
-        driver.apply(Entry.EXEC, 1, b"def add(a,b):return a+b")
-        driver.call(Entry.BIND, FIRST_TASK, 1, "add")
+        driver.deploy(FIRST_TASK, "add", b"def add(a,b):return a+b")
         for number in range(50):
             driver.call(FIRST_TASK, number, 1)
-        before = decode(driver.call(Entry.FREE)[0].text)
+        before = driver.run(free_memory(driver.talk.board))
         for number in range(2000):
             assert driver.call(FIRST_TASK, number, 1)[0].text == str(number + 1)
-        assert decode(driver.call(Entry.FREE)[0].text) >= before - 64  # the count's own digits
+        assert driver.run(free_memory(driver.talk.board)) >= before - 64  # the count's own digits
 
 
 # --- calls ---
@@ -209,7 +237,7 @@ def test_attaching_interrupts_a_running_program_and_says_so():
 def test_a_fresh_attachment_is_a_new_boot():
     with LinkDriver("microbit:") as driver:
         driver.attach()
-        driver.call(Entry.OPEN, 1)
+        driver.run(open_namespace(driver.talk.board, 1))
         assert not driver.attach(fresh=True).same_boot
         frame, _ = driver.apply(Entry.EVAL, 1, b"1")
         assert frame.kind is FrameKind.RAISED, "its namespace is gone"
@@ -220,7 +248,7 @@ def test_the_ladder_interrupts_a_loop_that_swallows_ctrl_c():
         driver.attach()
         _, line = call_line(
             Entry.EXEC,
-            (0, b"i=0\nwhile i<2:\n try:\n  while 1:pass\n except:i+=1"),
+            (b"i=0\nwhile i<2:\n try:\n  while 1:pass\n except:i+=1", 0),
             driver.talk.board.count,
         )
         reply = driver._answer(Step(Do.EXECUTE, line, -1, 0.2))

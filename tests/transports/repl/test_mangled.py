@@ -13,17 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from klemheist.transports.repl import agent
 from klemheist.transports.repl.agent import FIRST_TASK, Entry
+from klemheist.transports.repl.attach import PROBE, soft_reset
 from klemheist.transports.repl.frames import FrameKind, call_line, status_question
-from klemheist.transports.repl.procedures import (
-    PROBE,
-    Gone,
-    Silent,
-    applied,
-    numbered,
-    soft_reset,
-    status,
-)
+from klemheist.transports.repl.lines import Gone, Silent, status
+from klemheist.transports.repl.procedures import applied, executed, numbered, open_namespace
 from klemheist.transports.repl.values import decode
 
 from .model import ModelBoard, ModelDriver
@@ -41,6 +36,7 @@ def fail(i,s):
  made.append((i,s))
  raise ValueError(s)
 """
+CORE_E = next(part for part in agent._CORE if "def e(" in part)
 LETTERS = "ab1 #'\"\n\x04\x03\x1e>OK="
 
 
@@ -60,10 +56,9 @@ class Rig:
         self.driver.up = self.driver.down = bytes
         if not self.driver.attach(count).same_boot:
             run, board = self.driver.run, self.driver.talk.board
-            run(numbered(board, Entry.OPEN, 1))
-            run(applied(board, Entry.EXEC, 1, SOURCE))
-            run(numbered(board, Entry.BIND, MAKE, 1, "make"))
-            run(numbered(board, Entry.BIND, FAIL, 1, "fail"))
+            run(open_namespace(board, 1))
+            run(applied(board, Entry.EXEC, SOURCE, 1, MAKE, "make"))
+            run(executed(board, f"G[{FAIL}]=S[1]['fail']"))
         self.boots = self.board.boots
 
     def call(self, task, *args):
@@ -122,7 +117,7 @@ def ask(rig, rnd, number, text):
     if fits and rnd.random() < 0.5:
         return task, rig.call(task, number, text)[0]
     source = f"G[{task}]({number},{text!r})".encode()
-    return task, rig.driver.run(applied(board, Entry.EVAL, 0, source))[0]
+    return task, rig.driver.run(applied(board, Entry.EVAL, source, 0))[0]
 
 
 @pytest.mark.req("SES-119")
@@ -199,7 +194,7 @@ def test_any_single_damage_of_an_answer_leaves_the_right_one(edit, task, kind):
 
 @pytest.mark.parametrize("edit", ["dropped", "flipped 1", "before a 3", "before a 4", "before a 2"])
 def test_any_single_damage_while_attaching_leaves_a_whole_agent(edit):
-    for place in range(3, 4000, 173):
+    for place in range(3, 5000, 173):
         board = ModelBoard(window=64)
         driver = ModelDriver(board, up=At(place, EDITS[edit]))
         try:
@@ -207,9 +202,28 @@ def test_any_single_damage_while_attaching_leaves_a_whole_agent(edit):
         except Silent:
             assert board.boots > 1, place  # the reset took what was there of the agent
             driver.attach()
-        for entry, plain in ((Entry.OPEN, (1,)), (Entry.FREE, ()), (Entry.CLOSE, (1, ()))):
-            frame, error = driver.run(numbered(driver.talk.board, entry, *plain))
-            assert frame.kind is FrameKind.VALUE, (place, error)
+        for answer in ("42", "[1,F(0x3fe0000000000000),]"):
+            source = b"6*7" if answer == "42" else b"[1,0.5]"
+            frame, error = driver.run(applied(driver.talk.board, Entry.EVAL, source, 0))
+            assert frame.text == answer, (place, error)
+
+
+@pytest.mark.parametrize("edit", ["dropped", "flipped 1", "before a 3", "before a 4", "before a 2"])
+def test_any_single_damage_while_the_second_half_arrives_leaves_the_held_answer(edit):
+    for place in range(0, 3000, 97):
+        rig = Rig()
+        board = rig.driver.talk.board
+        rig.driver.run(executed(board, CORE_E))  # this model has threads: it was made whole
+        board.whole = False
+        rig.driver.up = damage = At(place, EDITS[edit])
+        try:
+            frame, error = rig.call(MAKE, 5, "0123456789" * 4)
+        except Gone:
+            assert rig.board.boots > rig.boots
+        else:
+            assert frame.text == repr("0123456789" * 8), (place, error)
+            assert rig.made == [(5, "0123456789" * 4)]
+    assert not damage.hit, "the last place is past the end"
 
 
 # --- single finds ---
@@ -325,7 +339,7 @@ def test_a_damaged_description_of_the_board_is_not_believed():
     bad.attach()
     assert bad.down.hit
     assert list(bad.firmware) == list(clean.firmware)
-    assert bad.board.commands.count(PROBE[1]) == 3
+    assert bad.board.commands.count(PROBE) == 3
 
 
 def test_a_soft_reset_that_did_not_arrive_is_asked_for_again():

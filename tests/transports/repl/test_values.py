@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from klemheist.transports.errors import KlemheistError
-from klemheist.transports.repl.device_values import DECODER_SOURCE, ENCODER_SOURCE
+from klemheist.transports.repl.device_values import DECODER_SOURCE, ENCODER_SOURCE, LITERALS_SOURCE
 from klemheist.transports.repl.values import (
     MAX_DEPTH,
     ArgumentError,
@@ -205,7 +205,7 @@ def device(request):
             board = stack.enter_context(TcpBoard(request.param))
             slow = 30 if request.param == "microbit:" else 0
             device = stack.enter_context(Board(board.host, board.port, chunk=slow))
-        for source in (DECODER_SOURCE, ENCODER_SOURCE):
+        for source in (LITERALS_SOURCE, DECODER_SOURCE, ENCODER_SOURCE):
             for statement in top_level(source):
                 device.exec(statement)
         device.single = device.exec("print(W[0])").strip() == b"<f"
@@ -223,7 +223,7 @@ def top_level(source):
 
 
 def result(device, text):
-    return decode(device.exec(f"print(e({text}))").decode().strip())
+    return decode(device.exec(f"print(r({text}))").decode().strip())
 
 
 def through(device, value):
@@ -279,14 +279,14 @@ def test_any_value_goes_through_a_device_of_double_precision(device, value):
 )  # fmt: skip
 def test_what_is_no_literal_raises_its_type_name_on_the_device(device, text, name):
     device.exec("class N(int):pass")
-    output = device.exec(f"try:\n print(e({text}))\nexcept T as t:\n print('T',t)").decode()
+    output = device.exec(f"try:\n print(r({text}))\nexcept T as t:\n print('T',t)").decode()
     mark, _, told = output.strip().rpartition(" ")
     assert mark == "T"
     assert name in told.replace("builtin_function_or_method", "function")
 
 
 def test_a_value_that_contains_itself_is_told_by_the_device(device):
-    output = device.exec("a=[]\na.append(a)\ntry:\n e(a)\nexcept T as t:\n print(t)")
+    output = device.exec("a=[]\na.append(a)\ntry:\n r(a)\nexcept T as t:\n print(t)")
     assert output.strip() == b"list over 50 deep"
 
 

@@ -1,0 +1,55 @@
+"""A pytest plugin: tests on devices, with a clean session for each.
+
+    def test_the_led(session):
+        session("from machine import Pin; led = Pin(2, Pin.OUT)")
+        assert session("led.value()") == 0
+
+The device is `sim:`, the embedded board, or what `--device URL` or `KLEMHEIST_DEVICE` names. One
+manager serves the whole run; what a test leaves on the device is gone when its session ends.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from klemheist import Session, SessionManager
+
+DEFAULT = "sim:"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--device`."""
+    parser.getgroup("klemheist").addoption(
+        "--device",
+        metavar="URL",
+        default=os.environ.get("KLEMHEIST_DEVICE", DEFAULT),
+        help="the device that tests run on (default: KLEMHEIST_DEVICE, else sim:)",
+    )
+
+
+@pytest.fixture(scope="session")
+def klemheist_manager() -> Iterator[SessionManager]:
+    """The run's session manager."""
+    from klemheist import SessionManager  # noqa: PLC0415 -- a run without devices pays nothing
+
+    with SessionManager() as manager:
+        yield manager
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest) -> str:
+    """The URL of the device under test; override it to name one in a module or folder."""
+    return str(request.config.getoption("--device"))
+
+
+@pytest.fixture
+def session(klemheist_manager: SessionManager, device: str) -> Iterator[Session]:
+    """A session of its own for each test; its cleanup errors fail the test."""
+    with klemheist_manager.session(device) as opened:
+        yield opened

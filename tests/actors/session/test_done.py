@@ -1,0 +1,276 @@
+"""The done signals of real sessions, attachments and devices: every way to end closes them."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+
+import pytest
+
+from klemheist import (
+    AsyncSessionManager,
+    LinkError,
+    SessionClosed,
+    SessionManager,
+    SessionNotFound,
+    SessionOptions,
+)
+
+SECONDS = 5.0
+
+
+def dropped(use):
+    """Call `use` and see that what it dropped is gone."""
+    kept = use()
+    gc.collect()
+    return kept
+
+
+def crash(ref):
+    ref.actor().post(_raise)
+    ref.ended.get(timeout=SECONDS)
+
+
+def _raise():
+    raise RuntimeError("told to crash")
+
+
+@pytest.mark.req("DONE-001", "DONE-002", "DONE-015")
+def test_done_is_there_while_active_after_a_restart_and_after_the_end(manager, within):
+    session = manager.create_session("sim:")
+    first = session.done
+    assert not first.is_set()
+    session.ref.kill()
+    assert within(lambda: session.done is not first)
+    assert not session.done.is_set()
+    last = session.done
+    session.close()
+    assert session.done is last
+    assert last.is_set()
+
+
+@pytest.mark.req("DONE-003", "DONE-006", "DONE-007", "DONE-008")
+def test_an_attachment_ends_and_the_session_and_the_device_go_on(manager, within):
+    with manager.session("sim:") as session:
+        old, epoch = session.done, session.epoch
+        crash(session.ref)
+        assert old.wait(SECONDS)
+        assert within(lambda: session.epoch == epoch + 1)
+        assert old.is_set()
+        assert not session.done.is_set()
+        assert not session.logical.done.is_set()
+        assert not session.device.done.is_set()
+        assert session("6 * 7") == 42
+        logical = session.logical.done
+    assert logical.is_set()
+    assert not manager.device("sim:").done.is_set()
+
+
+@pytest.mark.req("DONE-009")
+def test_two_sessions_of_one_device_end_independently(manager):
+    with manager.session("sim:") as one:
+        with manager.session("sim:") as another:
+            pass
+        assert another.done.is_set()
+        assert not one.done.is_set()
+
+
+def leave(manager, session):
+    with session:
+        pass
+
+
+def raise_inside(manager, session):
+    with pytest.raises(ValueError, match="mine"), session:
+        raise ValueError("mine")
+
+
+def end_by_id(manager, session):
+    manager.end_session(session.session_id)
+
+
+def close_manager(manager, session):
+    manager.close()
+
+
+def dispose(manager, session):
+    manager.dispose()
+
+
+def crash_too_often(manager, session):
+    while not session.logical.done.is_set():
+        ref = session._core.spawn.child("session").ref
+        if ref is not None:
+            ref.kill()
+
+
+WAYS = [leave, raise_inside, end_by_id, close_manager, dispose, crash_too_often]
+
+
+@pytest.mark.req("DONE-004", "DONE-016")
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_every_way_out_closes_done(way):
+    with SessionManager() as manager:
+        session = manager.create_session("sim:")
+        done, logical = session.done, session.logical.done
+        way(manager, session)
+        assert done.wait(SECONDS)
+        assert logical.wait(SECONDS)
+
+
+@pytest.mark.req("DONE-004", "DONE-016", "DONE-019")
+def test_a_session_that_is_idle_too_long_is_done():
+    with SessionManager(SessionOptions(default_session_timeout=0.1)) as manager:
+        session = manager.create_session("sim:")
+        assert session.logical.done.wait(SECONDS)
+        with pytest.raises(SessionClosed):
+            session("1")
+
+
+@pytest.mark.req("DONE-016")
+def test_a_forgotten_manager_and_its_session_are_done():
+    def forget():
+        session = SessionManager().create_session("sim:")
+        return session.done, session.device.done
+
+    with pytest.warns(ResourceWarning, match="never closed"):
+        done, device = dropped(forget)
+    assert done.wait(SECONDS)
+    assert device.wait(SECONDS)
+
+
+@pytest.mark.req("DONE-008")
+@pytest.mark.parametrize("end", ["close", "dispose"])
+def test_a_device_is_done_when_it_is_closed(end):
+    with SessionManager() as manager:
+        manager.create_session("sim:")
+        done = manager.device("sim:").done
+        assert not done.is_set()
+        getattr(manager, end)()
+        assert done.wait(SECONDS)
+
+
+def test_a_device_that_cannot_be_opened_is_done():
+    ports = []
+    with SessionManager() as manager:
+        with pytest.raises(LinkError):
+            manager.create_session("/dev/ttyNOT_THERE")
+        manager.create_session("sim:").close()
+        ports = [port.url for port in manager.devices()]
+    assert ports == ["sim:"]
+
+
+@pytest.mark.req("DONE-013", "DONE-014")
+def test_a_helper_needs_only_the_session_and_cancellation_works_beside_done():
+    async def helper(session):
+        await session.done
+        return "done"
+
+    async def main():
+        async with AsyncSessionManager() as manager:
+            session = await manager.create_session("sim:")
+            waiting = asyncio.create_task(helper(session))
+            cancelled = asyncio.create_task(helper(session))
+            await asyncio.sleep(0)
+            cancelled.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await cancelled
+            assert not session.done.is_set()
+            async with asyncio.timeout(SECONDS):
+                await session.close()
+                assert await waiting == "done"
+
+    asyncio.run(main())
+
+
+@pytest.mark.req("DONE-017")
+def test_tasks_in_a_scope_of_done_end_with_the_session():
+    beats = []
+
+    async def listen(beat):
+        beats.append(beat)
+        await asyncio.Event().wait()
+
+    async def main():
+        async with AsyncSessionManager() as manager:
+            session = await manager.create_session("sim:")
+            async with asyncio.timeout(SECONDS), session.done.scope() as tasks:
+                listening = [tasks.create_task(listen(n)) for n in range(3)]
+                tasks.create_task(session.close())
+            assert all(task.cancelled() for task in listening)
+            async with asyncio.timeout(SECONDS), session.done.scope() as tasks:
+                late = tasks.create_task(listen(9))
+            assert late.cancelled()
+
+    asyncio.run(main())
+    assert beats == [0, 1, 2]
+
+
+@pytest.mark.req("DONE-017")
+def test_a_scope_ends_when_its_work_is_done_and_passes_errors_on():
+    async def fail():
+        raise OSError("sensor")
+
+    async def main():
+        async with AsyncSessionManager() as manager, manager.session("sim:") as session:
+            async with asyncio.timeout(SECONDS), session.done.scope() as tasks:
+                quick = tasks.create_task(session.execute("1 + 1"))
+            assert quick.result() == 2
+            with pytest.raises(ExceptionGroup) as caught:
+                async with asyncio.timeout(SECONDS), session.done.scope() as tasks:
+                    tasks.create_task(fail())
+            assert isinstance(caught.value.exceptions[0], OSError)
+            assert not session.done._callbacks
+
+    asyncio.run(main())
+
+
+@pytest.mark.req("DONE-018")
+def test_a_thousand_attachments_leave_nothing_behind(manager, within):
+    with manager.session("sim:") as session:
+        core, epoch = session._core, session.epoch
+        threads = threading.active_count()
+        node = core.spawn
+        for number in range(1000):
+            old = core.done
+            old.add_callback(lambda _: None)
+            core.attach()
+            assert old.is_set()
+            assert not old._callbacks, number
+        assert core.epoch == epoch + 1000
+        assert threading.active_count() == threads
+        assert core.spawn is node
+        assert session("1") == 1
+
+
+@pytest.mark.req("DONE-018", "DONE-021")
+def test_two_hundred_sessions_come_and_go_and_nothing_is_added():
+    with SessionManager() as manager:
+        keep = manager.create_session("sim:")
+        port = manager.device("sim:")
+        listeners, threads = len(port._listeners), threading.active_count()
+        for _ in range(200):
+            with manager.session("sim:") as session:
+                assert session("1") == 1
+        assert len(port._listeners) == listeners
+        assert threading.active_count() <= threads
+        assert manager.get_session_stats().active_session_count == 1
+        assert keep("2") == 2
+
+
+@pytest.mark.req("DONE-024")
+def test_a_registered_cleanup_runs_once_at_the_end_and_at_once_when_late():
+    told = []
+    with SessionManager() as manager:
+        session = manager.create_session("sim:")
+        manager.register_session_cleanup(session.session_id, told.append)
+        undone = manager.register_session_cleanup(session.session_id, lambda _: told.append("no"))
+        undone()
+        session.close()
+        session.close()
+        assert told == ["ended"]
+        manager.register_session_cleanup(session.session_id, told.append)
+        assert told == ["ended", "ended"]
+        with pytest.raises(SessionNotFound):
+            manager.register_session_cleanup("nobody", told.append)

@@ -1,0 +1,169 @@
+"""Attaching: to the prompt, to the boot that we know, or to a new one with a new agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from .conversation import DEFAULT_CREDIT, Board, Do, Step
+from .frames import FrameKind
+from .install import complete, install
+from .lines import ACCEPT_WITHIN, ATTEMPTS, Gone, Procedure, Silent, enter, exchange, status
+from .procedures import evaluated, executed
+
+RESET_WITHIN: Final = 3.0
+"""Seconds for a soft reset with its `boot.py`."""
+RESET_ATTEMPTS: Final = 3
+UNLIMITED: Final = 1 << 20
+"""The credit of a board that reads whatever comes: the embedded one."""
+PROBE: Final = b"import sys as _k;print(_k.platform,_k.implementation)"
+"""What a board is asked before anything else; `_k` is the agent's own name, so nothing is left."""
+EMBEDDED: Final = "webassembly"
+"""The platform of the embedded board."""
+FACTS: Final = "y()*2+(1+1e-9==1)"
+"""Free bytes, or -1, and whether floats have 32 bits: one int, which the first half can say."""
+SMALL: Final = 64_000
+"""Bytes of free memory below which a heap is small."""
+ROOMY: Final = 16_384
+"""Bytes of source that one `exec` takes where the heap is not small."""
+_IMPORT_THREADS: Final = "try:import _thread as t\nexcept ImportError:t=None"
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """What is the same for all boards with one firmware (DESIGN 3.8)."""
+
+    text: str
+    platform: str
+    paste: bool
+    credit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """How attaching went."""
+
+    same_boot: bool
+    interrupted: bool = False
+    """A running program was stopped to get at the prompt."""
+
+
+def attach(
+    board: Board, *, boot: str, count: int, firmware: dict[str, Firmware], fresh: bool = False
+) -> Procedure[Attached]:
+    """Get to the prompt, find out whether this is the boot we know, and install the agent if not.
+
+    Args:
+        board: what is known; updated.
+        boot: the random id that a new generation gets.
+        count: the random count that its calls begin with.
+        firmware: the cache of capabilities by firmware (DESIGN 3.8); updated.
+        fresh: soft-reset first (DESIGN 3.7).
+    """
+    reply = yield from enter()
+    if fresh:
+        yield from soft_reset()
+        board.boot = ""
+    if board.boot:
+        try:
+            board.count = (yield from status(board)).count
+        except Gone:
+            pass
+        else:
+            return Attached(same_boot=True, interrupted=reply.interrupted)
+    board.boot = ""
+    yield from _probe(board, firmware)
+    yield from install(board, boot, count)
+    yield from _learn_facts(board)
+    return Attached(same_boot=False, interrupted=reply.interrupted)
+
+
+def _probe(board: Board, cache: dict[str, Firmware]) -> Procedure[None]:
+    """Learn the capabilities: raw execs, then at most one question for raw paste."""
+    text = yield from _identity(cache)
+    known = cache.get(text)
+    if known is None:
+        platform = text.partition(" ")[0]
+        embedded = platform == EMBEDDED
+        granted = False if embedded else (yield from _ask_paste())
+        known = Firmware(text, platform, granted, UNLIMITED if embedded else DEFAULT_CREDIT)
+        cache[text] = known
+    board.paste, board.credit = known.paste, known.credit
+    board.facts["firmware"] = known
+
+
+def _identity(cache: dict[str, Firmware]) -> Procedure[str]:
+    """Ask until two answers in a row agree, or one is known from before.
+
+    One that was damaged could hide what must not be asked: nothing but its name tells that
+    `webassembly` wedges when it is asked for raw paste.
+    """
+    before = b""
+    for _ in range(2 * ATTEMPTS):
+        reply = yield from exchange(PROBE)
+        text = reply.output.strip()
+        known = text.decode("utf-8", "replace")
+        if reply.ended and text.endswith(b")") and (text == before or known in cache):
+            return known
+        before = text
+    raise Silent("the device does not say what it is")
+
+
+def _ask_paste() -> Procedure[bool]:
+    reply = yield Step(Do.ASK_PASTE, within=ACCEPT_WITHIN)
+    if not reply.ended:
+        yield from enter()
+    return reply.ended and reply.granted
+
+
+def _learn_facts(board: Board) -> Procedure[None]:
+    """Learn what differs between boards with one firmware, and see that the agent works."""
+    firmware = board.facts["firmware"]
+    if board.facts.get("learned of") == firmware:
+        return  # an earlier generation of this very device has said it
+    frame, error = yield from evaluated(board, FACTS)
+    if frame.kind is not FrameKind.VALUE:
+        raise Silent(f"the agent does not work here: {frame.text} {error!r}")
+    free, single = divmod(int(frame.text), 2)
+    board.single = bool(single)
+    board.cramped = 0 < free < SMALL
+    board.longest = free // 8 if board.cramped else ROOMY
+    board.facts.update(free=free, threads=None)
+    if not board.cramped:
+        yield from has_threads(board)
+    board.facts["learned of"] = firmware
+
+
+def has_threads(board: Board) -> Procedure[bool]:
+    """Return whether the port has `_thread`, which is then `t` for the agent.
+
+    A small heap has none as a rule: it is asked only where a thread is wanted, for an import that
+    fails looks through all of the files.
+    """
+    known = board.facts.get("threads")
+    if known is None:
+        known = False
+        firmware = board.facts["firmware"]
+        if not isinstance(firmware, Firmware) or firmware.platform != EMBEDDED:
+            yield from executed(board, _IMPORT_THREADS)
+            frame, _ = yield from evaluated(board, "t!=None")
+            known = frame.text == "True"
+        if known:  # before one can print into our raw commands
+            yield from complete(board)
+        board.facts["threads"] = known
+    return bool(known)
+
+
+def soft_reset() -> Procedure[None]:
+    """Make the interpreter boot anew and come back to the raw prompt.
+
+    Raises:
+        Silent: it did not say that it boots.
+    """
+    for _ in range(RESET_ATTEMPTS):
+        reply = yield Step(Do.SOFT_RESET, within=RESET_WITHIN)
+        if not reply.ended:
+            yield from enter()
+        if reply.rebooted:
+            return
+    raise Silent("the soft reset did not happen")

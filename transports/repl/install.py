@@ -1,0 +1,109 @@
+"""The agent's way onto the device and off it again (`agent.py`), proved on the way."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+from . import agent
+from .agent import Way
+from .conversation import Board
+from .lines import ATTEMPTS, Procedure, Silent, exchange, must
+
+FIRST_STATEMENT: Final = 100
+"""What the first statement of a half says when it has run; the others count on."""
+COLLECT: Final = b"__import__('gc').collect()"
+
+
+class _Full(Exception):  # noqa: N818 -- a signal within this module
+    """The device has no room for it."""
+
+
+def install(board: Board, boot: str, count: int) -> Procedure[None]:
+    """Send the agent's first half to a boot that has none.
+
+    Args:
+        board: what is known; updated.
+        boot: the random id of this boot.
+        count: the random count that its calls begin with.
+
+    Raises:
+        Silent: it does not arrive, or does not fit.
+    """
+    board.boot = ""
+    board.whole = False
+    statements = agent.first_half(boot, count)
+    try:
+        yield from _send(board, agent.AT_FIRST, statements)
+    except _Full:
+        yield from exchange(COLLECT)  # an earlier agent may be lying there
+        try:
+            yield from _send(board, agent.AT_FIRST, statements)
+        except _Full as error:
+            raise Silent(f"the agent does not fit: {error}") from None
+    yield from _hand_over()
+    board.boot, board.count = boot, count
+
+
+def complete(board: Board) -> Procedure[bool]:
+    """Send the agent's second half, where it is missing; False where it does not fit.
+
+    No numbered call is made: the answer that the agent holds stays the last one.
+    """
+    if not board.whole:
+        yield from exchange(agent.LATER.tidy)
+        try:
+            yield from _send(board, agent.LATER, agent.second_half())
+            board.whole = True
+        except _Full:
+            pass
+        yield from _forget()
+    return board.whole
+
+
+def _hand_over() -> Procedure[None]:
+    """Give the agent its name, and forget its namespace in `__main__`."""
+    for line in (b"_k=_a['k'];del _a;", b"") * ATTEMPTS:
+        reply = yield from exchange(line + b"print(callable(_k),'_a'in globals())")
+        if reply.output.split() == [b"True", b"False"]:
+            return
+    raise Silent("the agent does not get its name")
+
+
+def _forget() -> Procedure[None]:
+    yield from must(b"_a=0;del _a;print('_a'in globals())", b"False")
+
+
+def _send(board: Board, way: Way, statements: list[str]) -> Procedure[None]:
+    """Assemble each statement, prove it, and execute it."""
+    room = agent.LONGEST_STATEMENT * 2 if board.paste else min(board.credit, 4096) - 1
+    for index, statement in enumerate(statements, FIRST_STATEMENT):
+        line = agent.whole(way, statement, index)
+        if len(line) <= room:
+            lines = [line]
+        else:
+            lines = [*agent.pieces(way, statement, room), agent.proved(way, statement, index)]
+            if way.tidy:
+                lines.insert(-1, way.tidy)
+        if way is agent.AT_FIRST and index == FIRST_STATEMENT:
+            lines.insert(0, agent.BEGIN)
+        yield from _executed(lines, b"%d" % index)
+
+
+def _executed(lines: list[bytes], says: bytes) -> Procedure[None]:
+    """Send lines that assemble, prove and execute a statement, until the last has said so."""
+    for _ in range(ATTEMPTS):
+        for line in lines:
+            reply = yield from exchange(line)
+            if b"MemoryError" in reply.error:
+                raise _Full(reply.error.decode("utf-8", "replace"))
+        if says in reply.output.split():
+            return
+    raise Silent("the agent does not arrive undamaged")
+
+
+def remove() -> Procedure[None]:
+    """Take the agent off the device, if it listens; nothing of ours is left in `__main__`."""
+    with suppress(Silent):
+        yield from must(b"_k=0;del _k;print('_k'in globals())", b"False", attempts=2)
+        yield from exchange(COLLECT)
