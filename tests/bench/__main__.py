@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 
-from tests.bench import ours, page, rivals
+from tests.bench import ours, page, rivals, runtime
 from tests.bench.cores import apart
 from tests.bench.plan import FILE_BYTES, FULL, QUICK, Counts
 
@@ -34,10 +34,15 @@ def main() -> None:
         parser.error('the rivals are missing; install them: pip install "klemheist[bench]"')
     faulthandler.dump_traceback_later(LONGEST, exit=True)
     began = monotonic()
-    with apart() as cores:
-        boards = run(QUICK if arguments.quick else FULL, arguments.board or list(FILE_BYTES))
-    text = page.render(boards, (monotonic() - began) / 60, cores)
-    sys.stdout.write(json.dumps(page.as_data(boards), indent=1) if arguments.json else text)
+    found = None if arguments.board else runtime.measure(quick=arguments.quick)
+    boards = run(QUICK if arguments.quick else FULL, arguments.board or list(FILE_BYTES))
+    if arguments.json:
+        data = page.as_data(boards) | ({} if found is None else runtime.as_data(found))
+        sys.stdout.write(json.dumps(data, indent=1))
+        return
+    more = [] if found is None else runtime.render(found)
+    text = page.render(boards, (monotonic() - began) / 60, more)
+    sys.stdout.write(text)
     if not arguments.quick and not arguments.board:
         PAGE.write_text(text, encoding="utf-8")
 
@@ -47,8 +52,10 @@ def run(counts: Counts, urls: list[str]) -> dict[str, ours.Results]:
     for number in range(counts.rounds):
         for url, results in boards.items():
             sys.stderr.write(f"round {number + 1} of {counts.rounds}: {url}\n")
-            ours.measure(url, FILE_BYTES[url], counts, results)
-            rivals.measure(url, FILE_BYTES[url], counts, results)
+            with apart():
+                ours.measure_calls(url, FILE_BYTES[url], counts, results)
+                rivals.measure(url, FILE_BYTES[url], counts, results)
+            ours.measure_boots(url, counts, results)
     return boards
 
 

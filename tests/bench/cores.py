@@ -19,15 +19,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def apart() -> Iterator[str]:
-    """Keep this thread, and those it starts, on one core, and child processes on the others.
-
-    Yields:
-        How it is, for the page.
-    """
+def apart() -> Iterator[None]:
+    """Keep this thread, and those it starts, on one core, and child processes on the others."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
-        yield "one core for all"
+        yield
         return
     mine, theirs = cores[0], cores[1:]
     begin = subprocess.Popen.__init__
@@ -42,7 +38,7 @@ def apart() -> Iterator[str]:
     os.sched_setaffinity(0, {mine})
     try:
         with mock.patch.object(subprocess.Popen, "__init__", begin_apart):
-            yield "the boards on a core of their own"
+            yield
     finally:
         os.sched_setaffinity(0, cores)
 

@@ -55,8 +55,8 @@ class Results:
         self.failed[name] = f"{type(error).__name__}: {lines[-1] if lines else ''}"[:160]
 
 
-def measure(url: str, size: int, counts: Counts, results: Results) -> None:
-    """Add one round on one board; `size` is the bytes of its file."""
+def measure_calls(url: str, size: int, counts: Counts, results: Results) -> None:
+    """Add one round of calls on one board; `size` is the bytes of its file."""
     with SessionManager() as manager:
         with manager.session(url) as session:
             port = manager.device(url)
@@ -67,6 +67,10 @@ def measure(url: str, size: int, counts: Counts, results: Results) -> None:
             results.trying("1 KB", lambda: _blocks(session, port, counts.calls // 4, results))
         with manager.session(url) as session:
             results.trying("file", lambda: files.measure(session, port, size, counts.files))
+
+
+def measure_boots(url: str, counts: Counts, results: Results) -> None:
+    """Add one round of new boards: first sessions, and comebacks."""
     results.trying("cold", lambda: _cold(url, counts.boots, results))
     results.trying("recovery", lambda: _recovery(url, counts.boots))
 

@@ -46,8 +46,8 @@ Absolute times are this machine's, on this day: read the ratios, which are all o
   descriptors* of the same open link that Klemheist uses, to the same interpreter; bare call and
   ours go in turn, call by call, while our device is idle. The unit of all ratios is its exec of
   `print(f(1))`, or `print(block())` for the 1 KB.
-- **Cores**: the boards' processes run on one core, all else on another, as a real board has a
-  processor of its own. Where the system chooses, both may share a core that stays warm; on `sim:`
+- **Cores**: for all but the cold sessions and the recoveries, the boards' processes run on one
+  core and all else on another, as a real board has a processor of its own. Where the system chooses, both may share a core that stays warm; on `sim:`
   a bare call then takes 35 µs instead of 56, and ours 87 instead of 98.
 - **Klemheist**: `f(1)`, a `session.task`, with all of it on: verified frame, deadline,
   supervision, tracking.
@@ -66,12 +66,12 @@ Absolute times are this machine's, on this day: read the ratios, which are all o
 """
 
 
-def render(boards: dict[str, Results], minutes: float, cores: str) -> str:
-    """Return the page; `cores` says who ran on which."""
+def render(boards: dict[str, Results], minutes: float, more: list[str]) -> str:
+    """Return the page; `more` are further sections."""
     parts = [
         "# Benchmarks",
         "",
-        f"Written by `make bench` ({minutes:.1f} minutes). {machine()}; {cores}.",
+        f"Written by `make bench` ({minutes:.1f} minutes). {machine()}.",
         "",
         "## The goals",
         "",
@@ -80,7 +80,7 @@ def render(boards: dict[str, Results], minutes: float, cores: str) -> str:
     ]
     for board, results in boards.items():
         parts += _board(board, results)
-    return "\n".join([*parts, "## How it is measured", "", HOW])
+    return "\n".join([*parts, "## How it is measured", "", HOW, *more])
 
 
 def machine() -> str:

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from statistics import median
 from time import perf_counter
 
 from klemheist.actors.runtime import Actor
@@ -24,6 +25,7 @@ SIBLINGS = 10_000
 FEW = 5_000
 MANY = 50_000
 WARM_UP = 50
+REPEATS = 3
 UNLIMITED = 10**9
 
 RESTART_GOAL = 200e-6
@@ -135,7 +137,10 @@ def lines(scale: float = 1.0) -> Iterator[Line]:
     few, many = int(FEW * scale), int(MANY * scale)
     for name, tree in trees.items():
         tree(few)  # warm
-        small, large = tree(few), tree(many)
+        small, large = (
+            [median(each) for each in zip(*(tree(count) for _ in range(REPEATS)), strict=True)]
+            for count in (few, many)
+        )
         for verb, before, after in zip(("start", "stop"), small, large, strict=True):
             yield Line(f"{name}: {verb} {many:,} children", after, "s", STOP_GOAL)
             ratio = after / many / (before / few)

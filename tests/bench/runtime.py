@@ -1,0 +1,130 @@
+"""Actors and trees on the page: what `actors.py` and `tree.py` find."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+from klemheist.actors.runtime import rest
+from tests.bench import actors, tree
+from tests.bench.page import seconds
+
+IDLE_LIMIT = 1536
+"""Bytes of one idle actor."""
+START_LIMIT = 5.0
+"""Seconds for the start of all of them."""
+
+HOW = """\
+Our actors are ordinary ones on the shared pool, none inline: a handler never runs on its caller's
+thread. Both sides take turns in one process, but for the asks beside busy actors and the memory,
+which have processes of their own. A tree's restart is timed from the exception to the new
+incarnation's `on_start`. Left to themselves, `ask` on both sides has two speeds, as the two threads
+share a core or not; most of it is waking them.
+"""
+
+
+@dataclass(slots=True)
+class Runtime:
+    """What was measured."""
+
+    rows: list[actors.Row] = field(default_factory=list)
+    thespian: float | None = None
+    idle_bytes: float = 0.0
+    idle_start: float = 0.0
+    lines: list[tree.Line] = field(default_factory=list)
+
+
+def measure(*, quick: bool) -> Runtime:
+    """Measure everything, quickly or well."""
+    logging.disable(logging.CRITICAL)  # Pykka's own lines, one for each crash
+    try:
+        found = Runtime(rows=list(actors.rows(quick=quick)))
+        rest()
+        sample = actors.thespian_ask()
+        found.thespian = None if sample is None else sample.median
+        found.idle_bytes, found.idle_start = actors.idle(5_000 if quick else actors.IDLE)
+        found.lines = list(tree.lines(0.1 if quick else 1.0))
+        rest()
+    finally:
+        logging.disable(logging.NOTSET)
+    return found
+
+
+def render(found: Runtime) -> list[str]:
+    """Return the page's sections."""
+    return [
+        "## Actors",
+        "",
+        "| | klemheist | pykka.ThreadingActor | times as fast | at least | |",
+        "|---|--:|--:|--:|--:|---|",
+        *(_row(row) for row in found.rows),
+        "",
+        *_idle(found),
+        *_thespian(found),
+        "",
+        "## Trees",
+        "",
+        "| | found | at most | |",
+        "|---|--:|--:|---|",
+        *(
+            f"| {line.what} | {line.value:.3g} {line.unit} | {line.goal:g} {line.unit} "
+            f"| {_met(line.met)} |"
+            for line in found.lines
+        ),
+        "",
+        HOW,
+    ]
+
+
+def as_data(found: Runtime) -> dict[str, Any]:
+    """Return all figures, for `--json`."""
+    return {
+        "actors": [
+            {
+                "what": row.what,
+                "klemheist": actors.at(row.ours, row.percentile),
+                "pykka": actors.at(row.theirs, row.percentile),
+                "goal": row.goal,
+                "found": row.ratio,
+            }
+            for row in found.rows
+        ],
+        "idle bytes": found.idle_bytes,
+        "idle start": found.idle_start,
+        "thespian ask": found.thespian,
+        "trees": [
+            {"what": line.what, "found": line.value, "unit": line.unit, "limit": line.goal}
+            for line in found.lines
+        ],
+    }
+
+
+def _row(row: actors.Row) -> str:
+    ours, theirs = (_time(actors.at(each, row.percentile)) for each in (row.ours, row.theirs))
+    met = _met(row.ratio >= row.goal)
+    return f"| {row.what} | {ours} | {theirs} | {row.ratio:.3g} | {row.goal:g} | {met} |"
+
+
+def _time(value: float) -> str:
+    return f"{value * 1e6:.2g} µs" if value < 1e-5 else seconds(value)
+
+
+def _idle(found: Runtime) -> list[str]:
+    size = _met(found.idle_bytes <= IDLE_LIMIT)
+    start = _met(found.idle_start <= START_LIMIT)
+    return [
+        f"- An idle actor takes {found.idle_bytes:.0f} bytes (at most {IDLE_LIMIT}: {size}).",
+        f"- All of them start in {found.idle_start:.2f} s (at most {START_LIMIT:g}: {start}).",
+    ]
+
+
+def _thespian(found: Runtime) -> list[str]:
+    if found.thespian is None:
+        return []
+    ask = _time(found.thespian)
+    return [f"- Thespian's `simpleSystemBase`, on its caller's thread, answers an ask in {ask}."]
+
+
+def _met(good: bool) -> str:
+    return "met" if good else "**missed**"
