@@ -47,8 +47,9 @@ Absolute times are this machine's, on this day: read the ratios, which are all o
   ours go in turn, call by call, while our device is idle. The unit of all ratios is its exec of
   `print(f(1))`, or `print(block())` for the 1 KB.
 - **Cores**: for all but the cold sessions and the recoveries, the boards' processes run on one
-  core and all else on another, as a real board has a processor of its own. Where the system chooses, both may share a core that stays warm; on `sim:`
-  a bare call then takes 35 µs instead of 56, and ours 87 instead of 98.
+  core and all else on another, as a real board has a processor of its own. Where the system
+  chooses, both may share a core that stays warm; on `sim:` a bare call then takes 35 µs instead of
+  56, and ours 87 instead of 98.
 - **Klemheist**: `f(1)`, a `session.task`, with all of it on: verified frame, deadline,
   supervision, tracking.
 - **Belay, mpremote**: as libraries (`device.task`; `SerialTransport.exec`), on a pseudo-terminal
