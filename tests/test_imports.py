@@ -35,7 +35,7 @@ AT_USE = tuple(
     f"klemheist.{name}"
     for name in (
         *("transports.serial", "transports.process", "transports.tcp", "transports.sim"),
-        *("transports.microbit", "cli", "config"),
+        *("transports.microbit", "transports.webrepl", "transports.telnetlink", "cli", "config"),
     )
 )
 
@@ -46,6 +46,7 @@ CancelToken Program setup task thread teardown Execute Call Interrupt EndSession
 Actor Supervisor DynamicSupervisor ChildSpec child Strategy Restart ChildType Backoff ExitReason
 Exit Ignore BRUTAL_KILL INFINITY
 KlemheistError LinkError LinkLost DeviceReset LinkTimeout LinkBusy UnknownScheme LinkPermissionError
+LinkAccessDenied
 DeviceError DeviceMemoryError CapabilityError SessionError SessionClosed SessionNotFound
 SessionLimitError SessionFaulted StaleHandle QueueFull CallCancelled ArgumentError ResultTypeError
 SourceUnavailable ResourceCleanupError SupervisorError
