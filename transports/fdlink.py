@@ -288,13 +288,16 @@ class FdLink:
         with self._writing:
             self._live = False
             self._forget(self._reactor)
-        lost = LinkLost(self._why_lost(error))
+        lost = self._loss(error)
         lost.__cause__ = error
         self._receiver.lost(lost)
 
     def _forget(self, reactor_: reactor.Reactor) -> None:
         reactor_.unregister(self._read_fd)
         reactor_.unregister(self._write_fd)
+
+    def _loss(self, error: OSError | None) -> LinkError:
+        return LinkLost(self._why_lost(error))
 
     def _why_lost(self, error: OSError | None) -> str:
         """One line; a subclass knows more."""

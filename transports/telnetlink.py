@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from klemheist.transports.coded import CodedLink
+from klemheist.transports.errors import LinkAccessDenied
 from klemheist.transports.login import TelnetLogin, asks
 from klemheist.transports.telnet import TelnetCodec
 
 if TYPE_CHECKING:
     from klemheist.transports.coded import Talk
+    from klemheist.transports.errors import LinkError
     from klemheist.transports.url import DeviceURL
 
 _PROMPT_WITHIN = 1024
@@ -23,6 +25,7 @@ class TelnetLink(CodedLink):
         super().__init__(url)
         self._codec = TelnetCodec()
         self._first = bytearray()
+        self._denied = False
 
     def _greet(self, talk: Talk) -> bytes:
         url = self._parsed
@@ -37,5 +40,12 @@ class TelnetLink(CodedLink):
         if len(self._first) < _PROMPT_WITHIN and data:
             self._first += data
             if asks(bytes(self._first)):
-                self._end(f"it asks for a login; write {TelnetLogin.example}")
+                self._first += bytes(_PROMPT_WITHIN)
+                self._denied = True
+                self._end("it asks for a login")
         return data
+
+    def _loss(self, error: OSError | None) -> LinkError:
+        if self._denied:
+            return LinkAccessDenied(f"{self.url} asks for a login; write {TelnetLogin.example}")
+        return super()._loss(error)

@@ -206,7 +206,10 @@ def _login(scheme: str, rest: str, text: str) -> DeviceURL:
     place, _, query = rest[2:].partition("?")
     login, _, address = place.rpartition("@")
     user, _, password = login.partition(":")
-    password = _options(query, text, frozenset({"password"})).get("password", unquote(password))
+    options = _options(query.replace("+", "%2B"), text, frozenset({"password"}))
+    user, password = unquote(user), options.get("password", unquote(password))
+    if not (user + password).isprintable():
+        raise UnknownScheme(f"{text!r}: a user or password has no control characters")
     address = address.removesuffix("/")
     if not address.rpartition(":")[1] or address.endswith("]"):
         address = f"{address}:{_LOGIN_PORTS[scheme]}"
@@ -215,7 +218,7 @@ def _login(scheme: str, rest: str, text: str) -> DeviceURL:
     host, port = split_host_port(address, text)
     shown = f"[{host}]" if ":" in host else host.lower()
     target = f"{shown}:{port}"
-    return DeviceURL(scheme, target, (), f"{scheme}://{target}", unquote(user), password)
+    return DeviceURL(scheme, target, (), f"{scheme}://{target}", user, password)
 
 
 def _sim(rest: str, text: str) -> DeviceURL:

@@ -23,6 +23,7 @@ from klemheist.transports import (
     LinkPermissionError,
     create_link,
     microbit,
+    reactor,
 )
 from tests.transports.conformance import (
     SECONDS,
@@ -97,6 +98,16 @@ def test_a_driven_link_delivers_on_the_calling_thread_and_lost_may_close_it():
     assert len(opened.inbox.errors) == 1
     assert Holdings.become(before)  # where the I/O thread saw the end, it ends by itself
     server.close()
+
+
+def test_an_io_thread_that_ends_before_it_is_woken_for_that_is_no_error():
+    io = reactor.Reactor()
+    io._thread.start()
+    io._ended = True  # as a busy thread sees it, before the wake-up is sent
+    io._wake_write.send(b"!")
+    io._thread.join(SECONDS)
+    io._end()
+    assert not io._thread.is_alive()
 
 
 class TestTcp(EchoSuite, PeerSuite):

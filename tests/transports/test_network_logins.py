@@ -14,6 +14,9 @@ from wsproto.frame_protocol import FrameDecoder
 from wsproto.handshake import H11Handshake
 
 from klemheist import Program, SessionManager
+from klemheist.actors.device.device import Device
+from klemheist.actors.device.port import Port
+from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.device.states import DeviceState
 from klemheist.transports import LinkAccessDenied, LinkBusy, LinkError, LinkLost, create_link
 from klemheist.transports.url import hide_password
@@ -162,6 +165,50 @@ def test_a_call_in_flight_is_lost_at_once_and_a_new_boot_is_a_new_generation(boa
         assert s("1 + 1", timeout=SECONDS) == 2
 
 
+class Resetting(WebReplBoard):
+    """A soft reset ends WebREPL, as it does on a board; and the network takes a moment."""
+
+    resets = 0
+
+    def received(self, data):
+        super().received(data)
+        if b"soft reboot" in data:
+            self.resets += 1
+            threading.Thread(target=self.restart).start()
+
+    def restart(self):
+        self.refuse(True)
+        self.drop()
+        threading.Timer(0.3, self.refuse, [False]).start()
+
+
+def test_a_soft_reset_ends_webrepl_and_the_session_goes_on():
+    with (
+        Resetting() as board,
+        SessionManager() as manager,
+        manager.session(board.url, fresh=True) as s,
+    ):
+        assert board.resets == 1
+        assert s("1") == 1
+        with pytest.raises(LinkError):
+            s("raise SystemExit")
+        assert s("2", timeout=SECONDS) == 2
+        assert board.resets == 2
+
+
+def test_a_board_that_does_not_come_back_after_its_first_reset_is_given_up():
+    with Resetting() as board:
+        board.restart = board.close
+        port = Port(board.url, lambda: create_link(board.url), {})
+        device = Device.start(port, fresh=True, reopening=Reopening(first=0.001, longest=0.001))
+        try:
+            with pytest.raises(LinkError):
+                port.ready.get(timeout=SECONDS)
+            assert port.state is DeviceState.FAILED
+        finally:
+            device.stop()
+
+
 def test_a_server_that_comes_back_is_found_again(board):
     with SessionManager() as manager, manager.session(board.url) as s:
         assert s("1") == 1
@@ -212,7 +259,16 @@ def test_a_telnet_server_that_asks_unexpectedly_is_left_with_the_reason():
     with Scripted("telnet", b"\xff\xfb\x01Log", b"in: ") as server:
         with opened(server.url) as (_, inbox):
             inbox.until(lambda: bool(inbox.errors), "loss")
-        assert "it asks for a login; write telnet://USER:PASSWORD@host" in str(inbox.errors[0])
+        (error,) = inbox.errors
+        assert isinstance(error, LinkAccessDenied)
+        assert "asks for a login; write telnet://USER:PASSWORD@host" in str(error)
+
+
+def test_and_create_session_says_so_at_once():
+    with TelnetBoard() as board, SessionManager() as manager:
+        with pytest.raises(LinkAccessDenied, match="asks for a login"):
+            manager.create_session(f"telnet://127.0.0.1:{board.port}")
+        assert manager.devices() == ()
 
 
 def test_a_second_webrepl_client_is_told_that_another_is_connected():
