@@ -168,18 +168,16 @@ def test_a_call_in_flight_is_lost_at_once_and_a_new_boot_is_a_new_generation(boa
 class Resetting(WebReplBoard):
     """A soft reset ends WebREPL, as it does on a board; and the network takes a moment."""
 
-    resets = 0
+    resets, returns = 0, True
 
     def received(self, data):
-        super().received(data)
         if b"soft reboot" in data:
             self.resets += 1
-            threading.Thread(target=self.restart).start()
-
-    def restart(self):
-        self.refuse(True)
-        self.drop()
-        threading.Timer(0.3, self.refuse, [False]).start()
+            self.refuse(True)
+            self.drop()
+            if self.returns:
+                threading.Timer(0.3, self.refuse, [False]).start()
+        super().received(data)
 
 
 def test_a_soft_reset_ends_webrepl_and_the_session_goes_on():
@@ -198,7 +196,7 @@ def test_a_soft_reset_ends_webrepl_and_the_session_goes_on():
 
 def test_a_board_that_does_not_come_back_after_its_first_reset_is_given_up():
     with Resetting() as board:
-        board.restart = board.close
+        board.returns = False
         port = Port(board.url, lambda: create_link(board.url), {})
         device = Device.start(port, fresh=True, reopening=Reopening(first=0.001, longest=0.001))
         try:

@@ -72,9 +72,13 @@ def attach(
         else:
             return Attached(same_boot=True, interrupted=reply.interrupted)
     board.boot = ""
-    yield from _probe(board, firmware)
-    yield from install(board, boot, count)
-    yield from _learn_facts(board)
+    try:
+        yield from _probe(board, firmware)
+        yield from install(board, boot, count)
+        yield from _learn_facts(board)
+    except BaseException:  # abandoned too: what is half known must not pass for the same boot
+        board.boot = ""
+        raise
     return Attached(same_boot=False, interrupted=reply.interrupted)
 
 
