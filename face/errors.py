@@ -7,7 +7,8 @@ KlemheistError
 │   ├── LinkTimeout
 │   ├── LinkBusy
 │   ├── UnknownScheme
-│   └── LinkPermissionError
+│   ├── LinkPermissionError
+│   └── LinkAccessDenied
 ├── DeviceError                 code on the device raised
 │   ├── DeviceFileNotFoundError
 │   └── DeviceMemoryError
@@ -50,6 +51,7 @@ from klemheist.supervisors.errors import SupervisorError
 from klemheist.transports.errors import (
     DeviceReset,
     KlemheistError,
+    LinkAccessDenied,
     LinkBusy,
     LinkError,
     LinkLost,
@@ -69,6 +71,7 @@ __all__ = [
     "DeviceMemoryError",
     "DeviceReset",
     "KlemheistError",
+    "LinkAccessDenied",
     "LinkBusy",
     "LinkError",
     "LinkLost",

@@ -47,7 +47,9 @@ class DeploymentActor(Actor):
 
     def _create(self) -> None:
         record = self._record
-        self._creating = self._manager.create(record.url, program=record.program, standing=True)
+        self._creating = self._manager.create(
+            record.full_url, program=record.program, standing=True
+        )
         self._creating.add_done_callback(partial(self._deliver, record))
 
     def _deliver(self, record: Deployment, creating: Future[SessionCore]) -> None:
@@ -80,7 +82,9 @@ class Deployment:
 
     def __init__(self, url: str, program: Program, restart: Restart) -> None:
         self.number = next(_numbers)
-        self.url = url
+        self.url = parse_url(url).key
+        self.full_url = url
+        """With its login, where it has one: not to be shown."""
         self.program = program
         self.restart = restart
         self.core: SessionCore | None = None
@@ -126,7 +130,7 @@ class Deployments:
             SessionClosed: the manager was shut down.
         """
         self._manager.check(Move.CREATE)
-        record = Deployment(parse_url(url).key, program, restart)
+        record = Deployment(url, program, restart)
         spec = child(
             DeploymentActor,
             self._manager,

@@ -181,7 +181,9 @@ class ManagerCore:
         try:
             record = yield self._devices.open(url, device)
             if record.port.capabilities is None and not fallback:
-                raise CapabilityError(f"{url} does not say what it can; use fallback=True")
+                raise CapabilityError(
+                    f"{record.port.url} does not say what it can; use fallback=True"
+                )
             core = self._new(record, program, exclusive=exclusive)
         except BaseException:
             self.sessions.give_room()

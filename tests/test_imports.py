@@ -45,7 +45,8 @@ AT_USE = tuple(
     f"klemheist.{name}"
     for name in (
         *("transports.serial", "transports.process", "transports.tcp", "transports.sim"),
-        *("transports.microbit", "cli", "config", "prometheus"),
+        *("transports.microbit", "transports.webrepl", "transports.telnetlink", "cli", "config"),
+        "prometheus",
     )
 )
 
@@ -56,6 +57,7 @@ CancelToken Program setup task thread teardown Execute Call Interrupt EndSession
 Actor Supervisor DynamicSupervisor ChildSpec child Strategy Restart ChildType Backoff ExitReason
 Exit Ignore BRUTAL_KILL INFINITY
 KlemheistError LinkError LinkLost DeviceReset LinkTimeout LinkBusy UnknownScheme LinkPermissionError
+LinkAccessDenied
 DeviceError DeviceMemoryError CapabilityError SessionError SessionClosed SessionNotFound
 SessionLimitError SessionFaulted StaleHandle QueueFull CallCancelled ArgumentError ResultTypeError
 SourceUnavailable ResourceCleanupError SupervisorError
@@ -100,6 +102,12 @@ def test_a_room_imports_no_package_but_its_own_few(room):
 def test_the_protocol_has_no_clock_no_thread_and_no_socket():
     for path, name in imported_by("transports/repl"):
         assert name.split(".")[0] not in IMPURE, f"{path.relative_to(ROOT)} imports {name}"
+
+
+@pytest.mark.parametrize("name", ["codec", "login", "telnet", "url", "websocket"])
+def test_nor_has_any_other_pure_module_of_the_transports(name):
+    found = {each.split(".")[0] for each in imports(ROOT / "transports" / f"{name}.py")}
+    assert not found & IMPURE
 
 
 def test_only_one_module_touches_pykkas_internals():

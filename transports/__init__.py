@@ -15,6 +15,7 @@ from __future__ import annotations
 from .errors import (
     DeviceReset,
     KlemheistError,
+    LinkAccessDenied,
     LinkBusy,
     LinkError,
     LinkLost,
@@ -32,6 +33,7 @@ __all__ = [
     "DeviceURL",
     "KlemheistError",
     "Link",
+    "LinkAccessDenied",
     "LinkBusy",
     "LinkError",
     "LinkLost",

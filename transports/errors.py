@@ -72,3 +72,10 @@ class LinkPermissionError(LinkError, PermissionError):
 
     is_recoverable = False
     advice = "join the group that owns the port (often dialout), then log in again"
+
+
+class LinkAccessDenied(LinkError, PermissionError):  # noqa: N818 -- as above
+    """The server before the device asks for a login and does not take the one of the URL."""
+
+    is_recoverable = False
+    advice = "give the right user and password in the URL, as ws://:PASSWORD@host"

@@ -77,7 +77,10 @@ class FdLink:
         """See `Link.open`."""
         if self._opened:
             raise LinkError(f"{self.url}: this link was opened before; create a new one")
-        read_fd, write_fd = self._connect(timeout)
+        self._start(receiver, *self._connect(timeout))
+
+    def _start(self, receiver: Receiver, read_fd: int, write_fd: int) -> None:
+        """Own the descriptors, and have them read."""
         self._opened = True
         # Two descriptors always: waiting to write is then a registration of its own.
         self._read_fd = read_fd
@@ -259,7 +262,6 @@ class FdLink:
         with self._reading:
             if not self._live:
                 return
-            assert self._receiver is not None
             try:
                 data = os.read(self._read_fd, READ_BYTES)
             except BlockingIOError:
@@ -270,10 +272,14 @@ class FdLink:
             if not data:
                 self._lose(None)
                 return
-            try:
-                self._receiver.received(data)
-            except Exception:  # noqa: BLE001 - a receiver's bug must not stop the link
-                logger.exception("a link's receiver failed; the bytes it was given are lost")
+            self._deliver(data)
+
+    def _deliver(self, data: bytes) -> None:
+        assert self._receiver is not None
+        try:
+            self._receiver.received(data)
+        except Exception:  # noqa: BLE001 - a receiver's bug must not stop the link
+            logger.exception("a link's receiver failed; the bytes it was given are lost")
 
     def _lose(self, error: OSError | None) -> None:
         """Stop, and tell; the descriptors stay open until `close`: it frees all at once."""
@@ -282,13 +288,16 @@ class FdLink:
         with self._writing:
             self._live = False
             self._forget(self._reactor)
-        lost = LinkLost(self._why_lost(error))
+        lost = self._loss(error)
         lost.__cause__ = error
         self._receiver.lost(lost)
 
     def _forget(self, reactor_: reactor.Reactor) -> None:
         reactor_.unregister(self._read_fd)
         reactor_.unregister(self._write_fd)
+
+    def _loss(self, error: OSError | None) -> LinkError:
+        return LinkLost(self._why_lost(error))
 
     def _why_lost(self, error: OSError | None) -> str:
         """One line; a subclass knows more."""

@@ -96,7 +96,8 @@ class Reactor:
 
     def _end(self) -> None:
         self._ended = True
-        self._wake_write.send(b"\0")
+        with suppress(OSError):  # a thread that was awake anyhow has ended meanwhile
+            self._wake_write.send(b"\0")
         if not self.inside():
             self._thread.join(_JOIN_SECONDS)
 

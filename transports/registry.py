@@ -17,6 +17,8 @@ _LINKS = {
     "spy": ("klemheist.transports.serial", "HandlerLink"),
     "socket": ("klemheist.transports.tcp", "TcpLink"),
     "tcp": ("klemheist.transports.tcp", "TcpLink"),
+    "telnet": ("klemheist.transports.telnetlink", "TelnetLink"),
+    "ws": ("klemheist.transports.webrepl", "WebReplLink"),
     "exec": ("klemheist.transports.process", "ExecLink"),
     "sim": ("klemheist.transports.sim", "SimLink"),
     "microbit": ("klemheist.transports.microbit", "MicrobitLink"),

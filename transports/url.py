@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from klemheist.transports.errors import UnknownScheme
 
@@ -19,8 +19,16 @@ DEFAULT_HEAP_BYTES = 1024 * 1024
 """The embedded board's first heap, where the URL says nothing: collected in no time; it grows."""
 
 _PYSERIAL_SCHEMES = frozenset({"rfc2217", "socket", "loop", "spy"})
-_COMING = {"telnet": "tcp://host:port", "ws": "tcp://host:port", "usb": "the port's path"}
-_USES = "a port's path, serial://, exec:, tcp://, sim:, microbit:, rfc2217://, socket://, loop://"
+_COMING = {"usb": "the port's path"}
+_USES = (
+    "a port's path, serial://, exec:, tcp://, telnet://, ws://, sim:, microbit:, "
+    "rfc2217://, socket://, loop://"
+)
+_LOGIN_PORTS = {"telnet": 23, "ws": 8266}
+"""The schemes whose server may ask for a login, and their usual ports."""
+
+_SECRET_OPTION = re.compile(r"([?&](?:pas|pw)[^=&#]*=)[^&#\s]*", re.IGNORECASE)
+_SECRET_LOGIN = re.compile(r"^(\s*[^:/?#]+:/+[^:@]*:)(.*)@", re.DOTALL)
 
 _COM_PORT = re.compile(r"(?:\\\\\.\\)?COM\d+", re.IGNORECASE)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(.*)", re.DOTALL)
@@ -46,13 +54,16 @@ class DeviceURL:
     """A checked device URL. Two URLs of one device have equal keys."""
 
     scheme: str
-    """`serial`, `exec`, `tcp`, `sim`, `microbit`, or a pyserial handler's (`rfc2217`, …)."""
+    """`serial`, `exec`, `tcp`, `telnet`, `ws`, `sim`, `microbit`, or a pyserial handler's."""
     target: str
     """What the scheme names: a port, a command, `host:port`, a board; a handler's whole URL."""
     options: tuple[tuple[str, str], ...]
     """The query without defaults, in the order of the names."""
     key: str
-    """The normalised text: the key of the device (DESIGN 3.9)."""
+    """The normalised text: the key of the device (DESIGN 3.9). No login stands in it."""
+    user: str = ""
+    """Who logs in, where the server asks."""
+    password: str = field(default="", repr=False)
 
     def option(self, name: str, default: str) -> str:
         """Return one option's text, or `default` where the URL does not give it."""
@@ -76,7 +87,16 @@ def parse_url(text: str) -> DeviceURL:
         if "/" in text:
             return _serial(text, text, "")
         raise UnknownScheme(f"{text!r} is no device URL; use {_USES}")
-    return _by_scheme(found[1].lower(), found[2], text)
+    return _by_scheme(found[1].lower(), found[2], hide_password(text))
+
+
+def hide_password(text: str) -> str:
+    """Return a URL as it may be shown and logged: with `***` where a password stands.
+
+    >>> hide_password("ws://:secret@192.168.4.1")
+    'ws://:***@192.168.4.1'
+    """
+    return _SECRET_LOGIN.sub(r"\1***@", _SECRET_OPTION.sub(r"\1***", text))
 
 
 def parse_size(text: str, whole: str) -> int:
@@ -110,19 +130,10 @@ def _by_scheme(scheme: str, rest: str, text: str) -> DeviceURL:
         return _handler(scheme, rest, text)
     if scheme in _COMING:
         raise UnknownScheme(f"{text!r}: {scheme}: is not supported yet; use {_COMING[scheme]}")
-    match scheme:
-        case "serial":
-            target, _, query = rest.partition("?")
-            return _serial(target.removeprefix("//"), text, query)
-        case "exec":
-            return _exec(rest.strip(), text)
-        case "tcp":
-            return _tcp(rest, text)
-        case "sim":
-            return _sim(rest, text)
-        case "microbit":
-            _refuse_rest(rest, text, scheme)
-            return DeviceURL("microbit", "", (), "microbit:")
+    if scheme in _READERS:
+        return _READERS[scheme](rest, text)
+    if scheme in _LOGIN_PORTS:
+        return _login(scheme, rest, text)
     raise UnknownScheme(f"{text!r}: unknown scheme {scheme!r}; use {_USES}")
 
 
@@ -130,7 +141,7 @@ def _options(query: str, text: str, allowed: frozenset[str]) -> dict[str, str]:
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if query else []
     except ValueError as error:
-        raise UnknownScheme(f"{text!r}: {query!r} is no list of name=value") from error
+        raise UnknownScheme(f"{text!r}: its options are no list of name=value") from error
     for name, _ in pairs:
         if name not in allowed:
             known = ", ".join(sorted(allowed)) or "none"
@@ -142,6 +153,11 @@ def _build(scheme: str, target: str, options: dict[str, str], plain: str) -> Dev
     """Build the value; `plain` is the key's part before the query."""
     ordered = tuple(sorted(options.items()))
     return DeviceURL(scheme, target, ordered, plain + ("?" + urlencode(ordered) if ordered else ""))
+
+
+def _serial_url(rest: str, text: str) -> DeviceURL:
+    target, _, query = rest.partition("?")
+    return _serial(target.removeprefix("//"), text, query)
 
 
 def _serial(target: str, text: str, query: str) -> DeviceURL:
@@ -171,6 +187,7 @@ def _handler(scheme: str, rest: str, text: str) -> DeviceURL:
 
 
 def _exec(command: str, text: str) -> DeviceURL:
+    command = command.strip()
     if not command:
         raise UnknownScheme(f"{text!r} names no command; use exec:COMMAND, as exec:micropython")
     return DeviceURL("exec", command, (), f"exec:{command}")
@@ -180,6 +197,28 @@ def _tcp(rest: str, text: str) -> DeviceURL:
     host, port = split_host_port(rest.removeprefix("//").rstrip("/"), text)
     shown = f"[{host}]" if ":" in host else host.lower()
     return DeviceURL("tcp", f"{shown}:{port}", (), f"tcp://{shown}:{port}")
+
+
+def _login(scheme: str, rest: str, text: str) -> DeviceURL:
+    """Read `//user:password@host:port/?password=…`; `text` is for messages, without a password."""
+    if not rest.startswith("//"):
+        raise UnknownScheme(f"{text!r}: write {scheme}://host")
+    place, _, query = rest[2:].partition("?")
+    login, _, address = place.rpartition("@")
+    user, _, password = login.partition(":")
+    options = _options(query.replace("+", "%2B"), text, frozenset({"password"}))
+    user, password = unquote(user), options.get("password", unquote(password))
+    if not (user + password).isprintable():
+        raise UnknownScheme(f"{text!r}: a user or password has no control characters")
+    address = address.removesuffix("/")
+    if not address.rpartition(":")[1] or address.endswith("]"):
+        address = f"{address}:{_LOGIN_PORTS[scheme]}"
+    if "/" in address:
+        raise UnknownScheme(f"{text!r}: {scheme}: takes no path, and %2F for '/' in a password")
+    host, port = split_host_port(address, text)
+    shown = f"[{host}]" if ":" in host else host.lower()
+    target = f"{shown}:{port}"
+    return DeviceURL(scheme, target, (), f"{scheme}://{target}", user, password)
 
 
 def _sim(rest: str, text: str) -> DeviceURL:
@@ -194,6 +233,16 @@ def _sim(rest: str, text: str) -> DeviceURL:
     return _build("sim", name, options, f"sim:{name}")
 
 
-def _refuse_rest(rest: str, text: str, scheme: str) -> None:
+def _microbit(rest: str, text: str) -> DeviceURL:
     if rest.removeprefix("//"):
-        raise UnknownScheme(f"{text!r}: {scheme}: takes no name and no options")
+        raise UnknownScheme(f"{text!r}: microbit: takes no name and no options")
+    return DeviceURL("microbit", "", (), "microbit:")
+
+
+_READERS = {
+    "serial": _serial_url,
+    "exec": _exec,
+    "tcp": _tcp,
+    "sim": _sim,
+    "microbit": _microbit,
+}

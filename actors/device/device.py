@@ -20,12 +20,11 @@ from klemheist.transports.errors import LinkError, LinkLost
 from klemheist.transports.link import Link
 from klemheist.transports.repl.conversation import Conversation, Do, Outcome, Reply, Step
 from klemheist.transports.repl.frames import EventFilter, Frame
-from klemheist.transports.repl.install import complete, remove
+from klemheist.transports.repl.install import remove
 from klemheist.transports.repl.lines import Gone, Procedure, Silent, status
 from klemheist.transports.repl.procedures import one_line
 
 from .call import Call, CallFuture
-from .completion import Completion
 from .express import Express, MakeCall
 from .intake import Intake
 from .linkage import Linkage
@@ -82,7 +81,6 @@ class Device(Actor):
             timers=timers,
         )
         self._suspicion = Suspicion()
-        self._completion = Completion(port.board)
         self._abandon: Timer | None = None
         self.new_talk()
 
@@ -272,9 +270,6 @@ class Device(Actor):
     def _next(self) -> None:
         """Begin the next call, if the device is up and has nothing to do."""
         while self.port.state is DeviceState.UP and not self._runner.active:
-            if self._completion.is_due(waiting=len(self._intake) > 0):
-                self.begin(complete(self.port.board), self._looked, patience=PATIENCE)
-                continue
             call = self._intake.take(self._watch.now())
             if call is None:
                 return
@@ -283,7 +278,6 @@ class Device(Actor):
     def _finished(self, value: Any, error: BaseException | None) -> None:
         self._suspicion.clear()
         if error is None:
-            self._completion.served()
             self._intake.finish(value)
         elif isinstance(error, Gone):
             self._recovery.rebooted()

@@ -32,6 +32,9 @@ PATIENCE: Final = 3.0
 PAY_PATIENCE: Final = 10.0
 """The same for owed cleanup, which is the user's code."""
 
+CHANCES: Final = 10
+"""Twenty seconds with the usual backoff: a board starts, joins its network and serves again."""
+
 
 class Driver(Protocol):
     """What the way back needs of the Device."""
@@ -75,6 +78,8 @@ class Recovery:
         self._intake = intake
         self._reopening = reopening
         self._fresh = fresh
+        self._chances = 0
+        """Attempts to find a device again that its first soft reset took away, as WebREPL's."""
         self._timers = timers
         self._later: Timer | None = None
         self.future: Future[Recovered] = Future()
@@ -121,6 +126,8 @@ class Recovery:
 
     def _attach(self) -> Procedure[Attached]:
         fresh, self._fresh = self._fresh, False
+        if fresh:
+            self._chances = CHANCES
         return attach(
             self._port.board,
             boot=secrets.token_hex(4),
@@ -133,6 +140,7 @@ class Recovery:
         if attached is None:
             self.trouble(f"attaching failed: {error}")
             return
+        self._chances = 0
         if attached.interrupted:
             self._port.emit("interrupted", "a running program was stopped")
         if not self._port.move(Happening.ATTACHED):
@@ -169,7 +177,9 @@ class Recovery:
         self._links.close()
         self._fail_recovery(error)
         port.emit("down", str(error))
-        delay = self._reopening.next_delay() if port.ready.done() else None
+        may_come_back = port.ready.done() or self._chances > 0
+        self._chances -= 1
+        delay = self._reopening.next_delay() if may_come_back else None
         if delay is not None:
             self._later = self._timers.call_later(delay, self._driver.post, self._reopen)
             return

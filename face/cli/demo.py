@@ -27,7 +27,7 @@ def run(stay: Stay, args: Namespace) -> int:
     with tree_shown(stay.manager, story) if args.tree and not args.json else nullcontext():
         _tell(stay, story)
     if args.json:
-        print(story.as_json(stay.url))
+        print(story.as_json(stay.place))
     else:
         story.table()
     return 0 if story.clean else 1
@@ -37,7 +37,7 @@ def _tell(stay: Stay, story: Story) -> None:
     with story.timed("device opened and probed"):
         port = stay.manager.device(stay.url)
     here = port.require()
-    story.tell(f"{stay.url} is a {here.platform} with {here.free_memory} bytes free")
+    story.tell(f"{stay.place} is a {here.platform} with {here.free_memory} bytes free")
     tools = kit(here.platform)
     before = {"names": set(bare(port, "dir()")), "files": set(_files(port))}
     with story.timed("session created, its program set up"):

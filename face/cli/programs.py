@@ -30,7 +30,7 @@ def deploy(stay: Stay, args: Namespace) -> int:
             now = f"{standing.status} (started {standing.starts}x)"
             if now != shown:
                 shown = now
-                print(f"{program!r} on {stay.url}: {now}", flush=True)
+                print(f"{program!r} on {stay.place}: {now}", flush=True)
             try:
                 event = events.get(timeout=LOOK_EVERY)
             except AskTimeout:
@@ -39,7 +39,7 @@ def deploy(stay: Stay, args: Namespace) -> int:
                 print(f"{event.kind}: {event.text}", flush=True)
     finally:
         standing.stop()
-        print(f"{program!r} on {stay.url}: {standing.status}", flush=True)
+        print(f"{program!r} on {stay.place}: {standing.status}", flush=True)
 
 
 def chosen(path: Path, name: str | None) -> type[Program]:

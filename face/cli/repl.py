@@ -30,7 +30,7 @@ def run(stay: Stay, args: Namespace) -> int:
     if sys.stdin.isatty():
         _bind()
         platform = stay.capabilities.platform
-        print(f"{platform} on {stay.url}, session {session.session_id}; Ctrl-] leaves")
+        print(f"{platform} on {stay.place}, session {session.session_id}; Ctrl-] leaves")
     for source in entries():
         _one(stay, source)
     return 0

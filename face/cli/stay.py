@@ -7,6 +7,7 @@ from typing import Self
 
 from klemheist import Capabilities, Session, SessionManager
 from klemheist.config import Config
+from klemheist.transports.url import hide_password
 
 FOREVER = 1e6
 """Seconds: longer than anybody waits at a terminal, short enough for every clock."""
@@ -32,6 +33,11 @@ class Stay:
         if device is not None:
             self.url = self.config.url(device)
         return self
+
+    @property
+    def place(self) -> str:
+        """The present device's URL, as it may be shown."""
+        return hide_password(self.url)
 
     @property
     def session(self) -> Session:

@@ -9,6 +9,7 @@ from pathlib import Path
 from serial.tools import list_ports
 
 from klemheist import CodeSyntaxError, DeviceError
+from klemheist.transports.url import hide_password
 
 from .stay import FOREVER, Stay
 
@@ -44,7 +45,7 @@ def evaluate(stay: Stay, args: Namespace) -> int:
 def devices(stay: Stay, args: Namespace) -> int:
     """List the names of klemheist.toml, the serial ports and the boards without hardware."""
     del args
-    rows = [(name, url) for name, url in stay.config.devices.items()]
+    rows = [(name, hide_password(url)) for name, url in stay.config.devices.items()]
     rows += [(each.device, each.description) for each in sorted(list_ports.comports())]
     rows += [
         ("sim:", "the embedded board; sim:NAME keeps its files"),
@@ -61,7 +62,7 @@ def info(stay: Stay, args: Namespace) -> int:
     del args
     session, found = stay.session, stay.capabilities
     rows = {
-        "device": stay.url,
+        "device": stay.place,
         "platform": found.platform,
         "firmware": found.firmware,
         "free memory": f"{found.free_memory} bytes",

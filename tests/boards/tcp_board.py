@@ -30,7 +30,7 @@ class TcpBoard:
     def __init__(self, board: str = "sim:") -> None:
         self._board = board
         self._lock = threading.Lock()
-        self._client: _Client | None = None
+        self._client: Client | None = None
         self._listener: socket.socket | None = None
         self._acceptor: threading.Thread | None = None
         self._link: Link | None = None
@@ -116,15 +116,20 @@ class TcpBoard:
                 accepted, _ = listener.accept()
             except OSError:
                 return
-            self.drop()  # the newest client wins, as when a cable is plugged in elsewhere
-            client = _Client(accepted)
+            client = self._admit(accepted)
+            if client is None:
+                continue
             with self._lock:
                 self._client = client
                 self.connections += 1
             threading.Thread(target=client.write, daemon=True).start()
             threading.Thread(target=self._pump, args=(client,), daemon=True).start()
 
-    def _pump(self, client: _Client) -> None:
+    def _admit(self, accepted: socket.socket) -> Client | None:
+        self.drop()  # the newest client wins, as when a cable is plugged in elsewhere
+        return Client(accepted)
+
+    def _pump(self, client: Client) -> None:
         while data := client.read():
             link = self._link
             if link is None:
@@ -136,7 +141,7 @@ class TcpBoard:
         client.close()
 
 
-class _Client:
+class Client:
     """One connection. It has a thread that writes: a `Receiver` may not wait for a slow client."""
 
     def __init__(self, accepted: socket.socket) -> None:
@@ -145,15 +150,30 @@ class _Client:
         self.outbox: SimpleQueue[bytes] = SimpleQueue()
 
     def read(self) -> bytes:
+        return self.read_raw()
+
+    def read_raw(self) -> bytes:
         try:
             return self._socket.recv(65536)
         except OSError:
             return b""
 
+    def send(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
+    def has_left(self) -> bool:
+        """Whether it has closed, though nobody may have read so far."""
+        try:
+            return not self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     def write(self) -> None:
         with contextlib.suppress(OSError):
             while data := self.outbox.get():
-                self._socket.sendall(data)
+                self.send(data)
 
     def close(self) -> None:
         self.outbox.put(b"")

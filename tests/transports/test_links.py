@@ -11,6 +11,7 @@ import sys
 import threading
 import tty
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import serial
@@ -22,6 +23,7 @@ from klemheist.transports import (
     LinkPermissionError,
     create_link,
     microbit,
+    reactor,
 )
 from tests.transports.conformance import (
     SECONDS,
@@ -38,6 +40,7 @@ from tests.transports.conformance import (
     run,
 )
 
+ROOT = Path(__file__).parents[2]
 ECHO = "import os; [os.write(1, data) for data in iter(lambda: os.read(0, 65536), bytes())]"
 SERVER = """
 import os, socket
@@ -97,6 +100,16 @@ def test_a_driven_link_delivers_on_the_calling_thread_and_lost_may_close_it():
     server.close()
 
 
+def test_an_io_thread_that_ends_before_it_is_woken_for_that_is_no_error():
+    io = reactor.Reactor()
+    io._thread.start()
+    io._ended = True  # as a busy thread sees it, before the wake-up is sent
+    io._wake_write.send(b"!")
+    io._thread.join(SECONDS)
+    io._end()
+    assert not io._thread.is_alive()
+
+
 class TestTcp(EchoSuite, PeerSuite):
     @pytest.fixture
     def peer(self):
@@ -118,6 +131,72 @@ class TestSocketUrl(EchoSuite, PeerSuite):
     @pytest.fixture
     def peer(self):
         server = EchoServer("socket")
+        yield server
+        server.close()
+
+
+class WrappedEchoServer(EchoServer):
+    """The same behind a WebREPL or Telnet server, with a login or without."""
+
+    def __init__(self, kind: str, url: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.boards.wrapped", kind],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self.process.stdout
+        self.url = url.format(int(self.process.stdout.readline()))
+
+    @staticmethod
+    def ready(link: Link, inbox: Inbox) -> None:
+        echoes(link, inbox)
+        inbox.data.clear()
+
+
+class WrappedSuite(EchoSuite, PeerSuite):
+    """What the server says of itself comes first."""
+
+    def test_every_byte_value_passes(self, peer):
+        data = bytes(range(256)) * 40  # longer than a frame
+        with Opened(peer) as opened:
+            opened.ready()
+            opened.link.write(data)
+            assert opened.inbox.count(len(data)) == data
+
+    def test_bytes_keep_their_order_over_many_writes(self, peer):
+        data = [b"%d," % number for number in range(5000)]
+        with Opened(peer) as opened:
+            opened.ready()
+            for piece in data:
+                opened.link.write(piece)
+            assert opened.inbox.count(len(b"".join(data))) == b"".join(data)
+
+    def test_an_interrupt_is_byte_3(self, peer):
+        with Opened(peer) as opened:
+            opened.ready()
+            opened.link.interrupt()
+            assert opened.inbox.count(1) == b"\x03"
+
+    def test_its_key_has_no_login(self, peer):
+        link = create_link(peer.url)
+        assert "secret" not in link.url
+        assert "python" not in link.url
+
+
+class TestWebRepl(WrappedSuite):
+    @pytest.fixture
+    def peer(self):
+        server = WrappedEchoServer("ws", "ws://:secret@127.0.0.1:{}")
+        yield server
+        server.close()
+
+
+class TestTelnet(WrappedSuite):
+    @pytest.fixture(params=["telnet://127.0.0.1:{}", "telnet://micro:python@127.0.0.1:{}"])
+    def peer(self, request):
+        kind = "login" if "@" in request.param else "telnet"
+        server = WrappedEchoServer(kind, request.param)
         yield server
         server.close()
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from klemheist.transports import UnknownScheme, create_link, parse_url
+from klemheist.transports.url import hide_password
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,10 @@ from klemheist.transports import UnknownScheme, create_link, parse_url
         ("exec: micropython -i ", "exec", "micropython -i", "exec:micropython -i"),
         ("tcp://HOST:23", "tcp", "host:23", "tcp://host:23"),
         ("tcp://[::1]:23/", "tcp", "[::1]:23", "tcp://[::1]:23"),
+        ("telnet://HOST", "telnet", "host:23", "telnet://host:23"),
+        ("telnet://[::1]", "telnet", "[::1]:23", "telnet://[::1]:23"),
+        ("ws://192.168.4.1", "ws", "192.168.4.1:8266", "ws://192.168.4.1:8266"),
+        ("ws://Board.local:80/", "ws", "board.local:80", "ws://board.local:80"),
         ("sim:", "sim", "", "sim:"),
         ("sim://", "sim", "", "sim:"),
         ("sim:?heap=1m", "sim", "", "sim:"),
@@ -50,8 +55,11 @@ def test_a_url_is_normalised_to_one_key(text, scheme, target, key):
         (None, "no device URL"),
         ("sim:\0", "no device URL"),
         ("foo:bar", "unknown scheme 'foo'; use"),
-        ("telnet://host", "not supported yet; use tcp://host:port"),
-        ("ws://host:8266", "not supported yet"),
+        ("telnet:host", "write telnet://host"),
+        ("ws://", "needs a host and a port"),
+        ("ws://host:0", "needs a host and a port"),
+        ("ws://host/repl", "takes no path"),
+        ("ws://host?heap=1", "unknown option 'heap'; allowed: password"),
         ("usb:serial=E66", "not supported yet"),
         ("serial://", "names no port"),
         ("serial:///dev/x?baudrate=fast", "baudrate=fast must be a whole number"),
@@ -78,6 +86,57 @@ def test_a_wrong_url_is_refused_in_one_line(text, says):
     assert says in message
     assert repr(text) in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "user", "password"),
+    [
+        ("ws://:secret@host", "", "secret"),
+        ("ws://host/?password=secret", "", "secret"),
+        ("ws://host?password=s%26t", "", "s&t"),
+        ("ws://host?password=a+b%20c", "", "a+b c"),
+        ("ws://:a+b@host", "", "a+b"),
+        ("ws://:p%40%2F%3Aw@host", "", "p@/:w"),
+        ("ws://:p@ss@host", "", "p@ss"),
+        ("ws://:p/ss@host", "", "p/ss"),
+        ("telnet://micro:python@host", "micro", "python"),
+        ("telnet://micro@host", "micro", ""),
+    ],
+)
+def test_a_login_is_read_and_stands_in_neither_key_nor_repr(text, user, password):
+    url = parse_url(text)
+    assert (url.user, url.password) == (user, password)
+    assert url.key in {"ws://host:8266", "telnet://host:23"}
+    assert parse_url(url.key).key == url.key
+    if password:
+        assert password not in repr(url)
+        assert password not in hide_password(text)
+        assert password not in str(create_link(text).url)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ws://:secret@host:99999",
+        "ws://:secret@",
+        "ws:/:secret@host",
+        "ws://host:1/?password=secret&x=1",
+        "ws://host/?passwd=secret",
+        "ws://:secret%0D%03@host",
+        "ws://:se?cret@host",
+        "ws://host/path?password=secret",
+        "wss://:secret@host",
+        "telnet://me:secret@host:port",
+        "telnet://me:secret@host/?password",
+        "tcp://me:secret@host",
+        "rfc2217://me:secret@host",
+    ],
+)
+def test_the_password_of_a_wrong_url_is_not_shown(text):
+    with pytest.raises(UnknownScheme) as raised:
+        parse_url(text)
+    assert "cret" not in str(raised.value)
+    assert "***" in str(raised.value)
 
 
 def test_importing_the_room_imports_no_driver():

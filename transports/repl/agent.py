@@ -12,7 +12,7 @@ statements of less than `LONGEST_STATEMENT` bytes, each sent and executed by its
 It comes in two halves. The first is enough for calls that take and give ints, short strings and the
 like; it is small, because until it is there nobody is served. The second has floats, containers and
 answers of any length; it is sent on first need, and the answer of a call that showed the need is
-held meanwhile: no call runs twice.
+held meanwhile: no call runs twice. To a small heap it comes at once: later it would not fit.
 """
 
 from __future__ import annotations

@@ -72,9 +72,13 @@ def attach(
         else:
             return Attached(same_boot=True, interrupted=reply.interrupted)
     board.boot = ""
-    yield from _probe(board, firmware)
-    yield from install(board, boot, count)
-    yield from _learn_facts(board)
+    try:
+        yield from _probe(board, firmware)
+        yield from install(board, boot, count)
+        yield from _get_to_know(board)
+    except BaseException:  # abandoned too: what is half known must not pass for the same boot
+        board.boot = ""
+        raise
     return Attached(same_boot=False, interrupted=reply.interrupted)
 
 
@@ -116,11 +120,19 @@ def _ask_paste() -> Procedure[bool]:
     return reply.ended and reply.granted
 
 
-def _learn_facts(board: Board) -> Procedure[None]:
-    """Learn what differs between boards with one firmware, and see that the agent works."""
+def _get_to_know(board: Board) -> Procedure[None]:
+    """Learn what differs between boards with one firmware, and send what is to be there early."""
     firmware = board.facts["firmware"]
-    if board.facts.get("learned of") == firmware:
-        return  # an earlier generation of this very device has said it
+    if board.facts.get("learned of") != firmware:  # else an earlier generation has said it
+        yield from _learn_facts(board)
+        board.facts["learned of"] = firmware
+    if board.cramped or board.facts["threads"]:
+        # In a small heap it does not fit once user code lies around; and a thread of the user could
+        # print into our raw commands.
+        yield from complete(board)
+
+
+def _learn_facts(board: Board) -> Procedure[None]:
     frame, error = yield from evaluated(board, FACTS)
     if frame.kind is not FrameKind.VALUE:
         raise Silent(f"the agent does not work here: {frame.text} {error!r}")
@@ -131,7 +143,6 @@ def _learn_facts(board: Board) -> Procedure[None]:
     board.facts.update(free=free, threads=None)
     if not board.cramped:
         yield from has_threads(board)
-    board.facts["learned of"] = firmware
 
 
 def has_threads(board: Board) -> Procedure[bool]:
@@ -148,8 +159,6 @@ def has_threads(board: Board) -> Procedure[bool]:
             yield from executed(board, _IMPORT_THREADS)
             frame, _ = yield from evaluated(board, "t!=None")
             known = frame.text == "True"
-        if known:  # before one can print into our raw commands
-            yield from complete(board)
         board.facts["threads"] = known
     return bool(known)
 

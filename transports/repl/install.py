@@ -12,6 +12,8 @@ from .lines import ATTEMPTS, Procedure, Silent, exchange, must
 
 FIRST_STATEMENT: Final = 100
 """What the first statement of a half says when it has run; the others count on."""
+ROOM: Final = 6_000
+"""Free bytes that the second half needs while it is compiled (measured); it keeps 1,500 of them."""
 COLLECT: Final = b"__import__('gc').collect()"
 
 
@@ -50,15 +52,32 @@ def complete(board: Board) -> Procedure[bool]:
 
     No numbered call is made: the answer that the agent holds stays the last one.
     """
-    if not board.whole:
-        yield from exchange(agent.LATER.tidy)
+    if not board.whole and (yield from _has_room(board)):
         try:
             yield from _send(board, agent.LATER, agent.second_half())
             board.whole = True
-        except _Full:
-            pass
+        except _Full:  # the parser does not collect: what is smallest first
+            yield from exchange(b"_a=0")
+            yield from exchange(agent.LATER.tidy)
         yield from _forget()
     return board.whole
+
+
+def _has_room(board: Board) -> Procedure[bool]:
+    """Collect, and return whether the second half may be tried.
+
+    Where a small heap is tried in vain, what is left may be too little for any command at all.
+    Others may grow.
+    """
+    if not board.cramped:
+        return True
+    for _ in range(ATTEMPTS):
+        yield from exchange(agent.LATER.tidy)
+        reply = yield from exchange(b"print(_k(-1,'y')())")
+        said = reply.output.strip()
+        if reply.ended and said.lstrip(b"-").isdigit():
+            return not 0 <= int(said) < ROOM
+    return False
 
 
 def _hand_over() -> Procedure[None]:

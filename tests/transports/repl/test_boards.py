@@ -100,9 +100,8 @@ def test_the_agent_leaves_main_as_it_found_it(url):
             assert repl.exec(names) == before
 
 
-@pytest.mark.parametrize("url", ["sim:", "microbit:"])
-def test_an_answer_beyond_the_first_half_is_held_for_the_second_and_the_call_runs_once(url):
-    with LinkDriver(url) as driver:
+def test_an_answer_beyond_the_first_half_is_held_for_the_second_and_the_call_runs_once():
+    with LinkDriver("sim:") as driver:
         driver.attach()
         driver.deploy(FIRST_TASK, "tell", b"n=[]\ndef tell(x):\n n.append(x)\n return [x,0.5]")
         assert not driver.talk.board.whole
@@ -114,15 +113,22 @@ def test_an_answer_beyond_the_first_half_is_held_for_the_second_and_the_call_run
 
 
 def test_where_the_second_half_does_not_fit_the_call_has_a_memory_error_and_others_go_on():
-    with LinkDriver("microbit:") as driver:
+    with LinkDriver("sim:") as driver:
         driver.attach()
-        driver.run(open_namespace(driver.talk.board, 1))
-        driver.apply(Entry.EXEC, 1, b"w=[]\nfor i in range(36):w.append(bytearray(80))")
-        frame, _ = driver.apply(Entry.EVAL, 1, b"[1]")
+        driver.talk.board.cramped = True
+        driver.bare(b"_k(-1,'X')('y=lambda:5000',0)")  # it says that so much is free
+        frame, _ = driver.apply(Entry.EVAL, 0, b"[1]")
         assert (frame.kind, decode(frame.text)[0]) == (FrameKind.RAISED, "MemoryError")
-        driver.apply(Entry.EXEC, 1, b"w.clear()")
-        assert value(driver, 1, b"[1]") == [1]
+        assert value(driver, 0, b"6*7") == 42
         assert driver.bare(b"print('_a'in globals())").strip() == b"False"
+
+
+def test_a_small_heap_gets_the_whole_agent_at_once_and_in_each_boot():
+    with LinkDriver("microbit:") as driver:
+        for _ in range(2):
+            assert not driver.attach(fresh=True).same_boot
+            assert driver.talk.board.whole
+            assert value(driver, 0, b"[1,0.5]") == [1, 0.5]
 
 
 def test_two_thousand_calls_cost_the_smallest_board_no_memory():
