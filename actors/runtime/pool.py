@@ -119,6 +119,10 @@ class Pool:
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(timeout)
+        with self._lock:
+            while self._leaves and not self._workers and not self._shares:
+                self._ready.get_nowait()  # meant for a worker that was left to a killed actor
+                self._leaves -= 1
         return not any(thread.is_alive() for thread in threads)
 
     @property
