@@ -11,6 +11,7 @@ import time
 import pytest
 
 from klemheist import Resource, SessionManager
+from tests.ends import dropped
 
 
 def run(code, *flags):
@@ -71,13 +72,6 @@ def test_threads_of_the_user_end_before_their_manager_is_closed():
     )
     _, done = run(threads)
     assert done.stdout == "worked 2\ncleaned 42\n"
-
-
-def dropped(use):
-    """What `use` returns, after what it dropped is collected."""
-    kept = use()
-    gc.collect()
-    return kept
 
 
 @pytest.mark.req("SES-122")

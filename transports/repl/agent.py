@@ -28,6 +28,8 @@ NAME: Final = "_k"
 """The agent's name in `__main__`: the only name of ours there."""
 
 LONGEST_STATEMENT: Final = 700
+SMALL_HEAP: Final = 64_000
+"""Free bytes below which a heap is small."""
 LATE: Final = 300
 """Bytes of a statement of the second half: by then the heap is in fragments."""
 
@@ -100,12 +102,12 @@ def J(i,*a):
 """,
     # y: the free memory; z: the same on a small heap, else 0. The parser of such a board cannot
     # collect for itself: the agent does in time, looking after every second call.
-    """\
-S={0:globals()}
+    f"""\
+S={{0:globals()}}
 B=[]
-G={10:E,11:X,12:B.append,13:J}
+G={{10:E,11:X,12:B.append,13:J}}
 y=getattr(gc,'mem_free',lambda:-1)
-z=0<y()<64000 and y
+z=0<y()<{SMALL_HEAP} and y
 if z:gc.collect()
 """,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from .agent import SMALL_HEAP
 from .conversation import DEFAULT_CREDIT, Board, Do, Step
 from .frames import FrameKind
 from .install import complete, install
@@ -22,8 +23,6 @@ EMBEDDED: Final = "webassembly"
 """The platform of the embedded board."""
 FACTS: Final = "y()*2+(1+1e-9==1)"
 """Free bytes, or -1, and whether floats have 32 bits: one int, which the first half can say."""
-SMALL: Final = 64_000
-"""Bytes of free memory below which a heap is small."""
 ROOMY: Final = 16_384
 """Bytes of source that one `exec` takes where the heap is not small."""
 _IMPORT_THREADS: Final = "try:import _thread as t\nexcept ImportError:t=None"
@@ -138,7 +137,7 @@ def _learn_facts(board: Board) -> Procedure[None]:
         raise Silent(f"the agent does not work here: {frame.text} {error!r}")
     free, single = divmod(int(frame.text), 2)
     board.single = bool(single)
-    board.cramped = 0 < free < SMALL
+    board.cramped = 0 < free < SMALL_HEAP
     board.longest = free // 8 if board.cramped else ROOMY
     board.facts.update(free=free, threads=None)
     if not board.cramped:

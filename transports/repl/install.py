@@ -36,13 +36,13 @@ def install(board: Board, boot: str, count: int) -> Procedure[None]:
     board.whole = False
     statements = agent.first_half(boot, count)
     try:
-        yield from _send(board, agent.AT_FIRST, statements)
-    except _Full:
-        yield from exchange(COLLECT)  # an earlier agent may be lying there
         try:
             yield from _send(board, agent.AT_FIRST, statements)
-        except _Full as error:
-            raise Silent(f"the agent does not fit: {error}") from None
+        except _Full:
+            yield from exchange(COLLECT)  # an earlier agent may be lying there
+            yield from _send(board, agent.AT_FIRST, statements)
+    except _Full as error:
+        raise Silent(f"the agent does not fit: {error}") from None
     yield from _hand_over()
     board.boot, board.count = boot, count
 

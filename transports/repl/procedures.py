@@ -71,6 +71,8 @@ def _settle(board: Board, number: int, line: bytes, reply: Reply) -> Procedure[R
         elif not found.finished:
             return Reply(frame=Frame(number, FrameKind.UNFINISHED, ""), error=error)
         else:
+            if reply.error:  # what was to write the answer has raised itself
+                yield from complete(board)
             reply = yield from exchange(again_line(number), number)
         error = reply.error or error
         if reply.frame is not None:

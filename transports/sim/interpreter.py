@@ -75,8 +75,10 @@ def _fetch(npm: Sequence[str], node: Path, folder: Path, timeout: float) -> Path
             timeout=timeout,
             check=False,
         )
-    except (subprocess.TimeoutExpired, OSError) as error:
-        raise _unreachable(str(error).splitlines()[0]) from error
+    except subprocess.TimeoutExpired as error:
+        raise _unreachable(f"no answer within {timeout:g} s") from error
+    except OSError as error:
+        raise _unreachable(error.strerror or str(error)) from error
     found = sorted(folder.glob("*.tgz"))
     if done.returncode or not found:
         lines = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()

@@ -21,6 +21,7 @@ from klemheist.actors.runtime import (
     start_linked,
     watch_exit,
 )
+from tests.actors.runtime.racing import race
 
 
 class Echo(Actor):
@@ -189,23 +190,8 @@ def test_a_kill_abandons_a_hanging_handler_and_answers_its_asker():
 
 def test_every_ask_racing_with_a_stop_is_answered(echo):
     for _ in range(50):
-        ref, futures = echo.start(), []
-        go = threading.Barrier(2)
-
-        def fire(ref=ref, futures=futures, go=go):
-            go.wait()
-            futures.extend(ref.ask(n, block=False) for n in range(50))
-
-        thread = threading.Thread(target=fire)
-        thread.start()
-        go.wait()
-        ref.stop()
-        thread.join()
-        for future in futures:
-            try:
-                future.get(timeout=5)
-            except ActorDead:
-                continue
+        ref = echo.start()
+        race(ref, ref.stop)
 
 
 def test_watch_exit_calls_exactly_once_also_when_already_dead(echo):

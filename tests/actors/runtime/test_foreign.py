@@ -17,6 +17,7 @@ from klemheist.actors.runtime import (
     spawn,
     start_foreign,
 )
+from tests.actors.runtime.racing import race
 
 
 class Plain(pykka.ThreadingActor):
@@ -134,22 +135,8 @@ def test_an_error_in_on_stop_is_the_reason():
 
 def test_every_ask_racing_with_its_end_is_answered():
     for _ in range(30):
-        ref, futures, go = start_foreign(Plain), [], threading.Barrier(2)
-
-        def fire(ref=ref, futures=futures, go=go):
-            go.wait()
-            futures.extend(ref.ask(n, block=False) for n in range(50))
-
-        thread = threading.Thread(target=fire)
-        thread.start()
-        go.wait()
-        ref.stop()
-        thread.join()
-        for future in futures:
-            try:
-                future.get(timeout=5)
-            except ActorDead:
-                continue
+        ref = start_foreign(Plain)
+        race(ref, ref.stop)
 
 
 def test_spawned_it_is_prepared_and_not_registered():

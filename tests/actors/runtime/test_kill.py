@@ -16,6 +16,7 @@ from klemheist.actors.runtime import (
     whereis,
     zombies,
 )
+from tests.actors.runtime.racing import race
 from tests.actors.runtime.test_foreign import Plain
 from tests.actors.runtime.test_pool import until
 
@@ -189,22 +190,8 @@ def test_a_second_kill_and_a_kill_of_the_dead_are_harmless(obedient):
 
 def test_kills_racing_with_messages_lose_no_reply_and_no_thread(pooled):
     for _ in range(100):
-        ref, go, futures = pooled.start(), threading.Barrier(2), []
-
-        def fire(ref=ref, go=go, futures=futures):
-            go.wait()
-            futures.extend(ref.ask(n, block=False) for n in range(50))
-
-        thread = threading.Thread(target=fire)
-        thread.start()
-        go.wait()
-        ref.kill()
-        thread.join()
-        for future in futures:
-            try:
-                future.get(timeout=5)
-            except ActorDead:
-                continue
+        ref = pooled.start()
+        race(ref, ref.kill)
     until(lambda: not zombies(), "no zombie is left")
     assert POOL.rest()
 

@@ -10,6 +10,7 @@ import pytest
 from klemheist.actors.runtime import POOL, TIMERS, Actor, ActorDead, WouldDeadlock, rest
 from klemheist.actors.runtime.pool import Pool
 from klemheist.actors.runtime.scheduled import THROUGHPUT
+from tests.actors.runtime.racing import race
 
 
 def workers():
@@ -175,24 +176,8 @@ def test_each_actor_has_its_own_context(pooled):
 
 def test_what_racing_with_a_stop_asks_is_always_answered(scheduled):
     for _ in range(5):
-        ref, futures, go = scheduled.start(), [], threading.Barrier(3)
-
-        def fire(ref=ref, futures=futures, go=go):
-            go.wait()
-            futures.extend(ref.ask(n, block=False) for n in range(1000))
-
-        threads = [threading.Thread(target=fire) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        go.wait()
-        ref.stop()
-        for thread in threads:
-            thread.join()
-        for future in futures:
-            try:
-                future.get(timeout=5)
-            except ActorDead:
-                continue
+        ref = scheduled.start()
+        race(ref, ref.stop, asks=1000, threads=2)
 
 
 def test_tells_racing_with_a_stop_are_handled_or_dead_letters(pooled):

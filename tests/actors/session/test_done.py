@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 
 import pytest
@@ -16,24 +15,9 @@ from klemheist import (
     SessionNotFound,
     SessionOptions,
 )
+from tests.ends import crash, dropped
 
 SECONDS = 5.0
-
-
-def dropped(use):
-    """Call `use` and see that what it dropped is gone."""
-    kept = use()
-    gc.collect()
-    return kept
-
-
-def crash(ref):
-    ref.actor().post(_raise)
-    ref.ended.get(timeout=SECONDS)
-
-
-def _raise():
-    raise RuntimeError("told to crash")
 
 
 @pytest.mark.req("DONE-001", "DONE-002", "DONE-015")

@@ -17,6 +17,7 @@ from klemheist import (
     task,
 )
 from klemheist.actors.session.ledger import EntryKind
+from tests.ends import crash
 
 
 def node_of(session):
@@ -26,17 +27,6 @@ def node_of(session):
 def reset(session):
     with pytest.raises(DeviceReset):
         session("raise SystemExit")
-
-
-def crash(ref):
-    """End an actor by an error on its own turn."""
-    actor = ref.actor()
-    actor.post(_raise)
-    ref.ended.get(timeout=5.0)
-
-
-def _raise():
-    raise RuntimeError("told to crash")
 
 
 @pytest.fixture(params=["crashed", "killed"])

@@ -112,6 +112,17 @@ def test_an_answer_beyond_the_first_half_is_held_for_the_second_and_the_call_run
         assert during.split() == [b"True", b"False"]
 
 
+def test_an_answer_that_the_first_half_fails_to_write_is_written_by_the_second():
+    with LinkDriver("sim:") as driver:
+        driver.attach()
+        driver.deploy(FIRST_TASK, "tell", b"n=[]\ndef tell(x):\n n.append(x)\n return x")
+        broken = b"a=e\\ndef e(n,j,v):\\n if n>0:raise MemoryError\\n a(n,j,v)"
+        driver.bare(b"_k(-1,'X')('%s',0)" % broken)
+        assert driver.call(FIRST_TASK, 7)[0].text == "7"
+        assert value(driver, 1, b"n") == [7]
+        assert driver.talk.board.whole
+
+
 def test_where_the_second_half_does_not_fit_the_call_has_a_memory_error_and_others_go_on():
     with LinkDriver("sim:") as driver:
         driver.attach()
