@@ -75,6 +75,9 @@ def _tell(error: BaseException) -> int:
     if isinstance(error, DeviceError) and error.traceback:
         print(error.traceback, file=sys.stderr)
         return FAILED
+    if isinstance(error, OSError) and error.filename:
+        _say(f"{error.filename}: {error.strerror}; check the path")
+        return FAILED
     _say(str(error))
     if isinstance(error, BaseExceptionGroup):
         for each in error.exceptions:

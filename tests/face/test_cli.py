@@ -102,6 +102,13 @@ def test_files_go_there_and_back(capsys, place):
     assert capsys.readouterr().out.split() == ["3", "a.py", "1", "b.py", "3", "c.py", "b"]
 
 
+@pytest.mark.parametrize("words", [["cp", "gone.py", ":x.py"], ["run", "gone.py"]], ids=" ".join)
+def test_a_host_file_that_is_not_there_is_named_in_one_line(capsys, words):
+    assert main(words) == FAILED
+    said = capsys.readouterr().err
+    assert said == "klemheist: gone.py: No such file or directory; check the path\n"
+
+
 def test_a_file_that_is_not_there_is_told(capsys):
     assert main(["cat", ":nix"]) == FAILED
     assert "nix: no such file on the device" in capsys.readouterr().err
