@@ -22,7 +22,10 @@ import klemheist.testing
 HOME = Path(__file__).parent / "reference"
 
 PAGES = {
-    "manager": ("The session manager", ("supervisors.manager", "supervisors.stats")),
+    "manager": (
+        "The session manager",
+        ("supervisors.manager",),
+    ),
     "session": (
         "Sessions",
         (
@@ -38,7 +41,7 @@ PAGES = {
             "actors.session.program",
             "actors.session.functions",
             "actors.session.bound",
-            "supervisors.deployment",
+            "supervisors.manager.deployment",
         ),
     ),
     "resources": ("Resources", ("actors.session.resources", "actors.session.tracker")),
@@ -46,7 +49,10 @@ PAGES = {
     "actors": ("Actors", ("actors.runtime", "actors.messages")),
     "supervision": ("Supervision", ("supervisors",)),
     "testing": ("Testing", ("testing",)),
-    "errors": ("Errors", ("transports", "actors.errors", "actors.sources", "supervisors.errors")),
+    "errors": (
+        "Errors",
+        ("transports", "actors.errors", "actors.sources", "supervisors.core.errors"),
+    ),
 }
 """Page: its title, and the modules whose names stand there; the longest prefix decides."""
 
@@ -65,7 +71,7 @@ MORE = {
 TABLES = (
     ("A device", "actors.device.states", "LIFE"),
     ("The raw REPL", "transports.repl.table", "MOVES"),
-    ("A session manager", "supervisors.manager_life", "LIFE"),
+    ("A session manager", "supervisors.manager.life", "LIFE"),
     ("A session", "actors.session.status", "LIFE"),
     ("What a session holds", "actors.session.ledger", "MOVES"),
 )

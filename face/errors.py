@@ -47,7 +47,7 @@ from klemheist.actors.errors import (
     StaleHandle,
 )
 from klemheist.actors.sources import CodeSyntaxError, SourceUnavailable
-from klemheist.supervisors.errors import SupervisorError
+from klemheist.supervisors.core.errors import SupervisorError
 from klemheist.transports.errors import (
     DeviceReset,
     KlemheistError,

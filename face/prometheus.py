@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from klemheist.supervisors.stats import PerformanceMonitor
+from klemheist.supervisors.manager.stats import PerformanceMonitor
 
 try:
     from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram

@@ -1,7 +1,6 @@
 """Who restarts whom: the supervision tree, and the session manager on top of it."""
 
-from klemheist.supervisors.async_manager import AsyncSessionManager
-from klemheist.supervisors.child import (
+from klemheist.supervisors.core.child import (
     BRUTAL_KILL,
     INFINITY,
     Backoff,
@@ -12,9 +11,7 @@ from klemheist.supervisors.child import (
     check_child_specs,
     child,
 )
-from klemheist.supervisors.deployment import AsyncStandingProgram, StandingProgram
-from klemheist.supervisors.dynamic import DynamicSupervisor, supervisor
-from klemheist.supervisors.events import (
+from klemheist.supervisors.core.events import (
     AutoShutdownReached,
     ChildExited,
     ChildFailed,
@@ -30,25 +27,28 @@ from klemheist.supervisors.events import (
     SupervisorStopped,
     TreeEvent,
 )
-from klemheist.supervisors.flags import AutoShutdown
-from klemheist.supervisors.handle import ChildHandle
-from klemheist.supervisors.info import (
+from klemheist.supervisors.core.flags import AutoShutdown
+from klemheist.supervisors.core.info import (
     ChildCount,
     ChildInfo,
     ChildStatistics,
     StartedChild,
     SupervisorStatistics,
 )
-from klemheist.supervisors.manager import SessionManager
-from klemheist.supervisors.manager_life import ManagerState
-from klemheist.supervisors.partition import PartitionSupervisor, PartitionSupervisorRef
-from klemheist.supervisors.ref import SupervisorRef
-from klemheist.supervisors.snapshot import Node, Tree
-from klemheist.supervisors.stats import PerformanceMonitor, PerformanceStats, SessionStats
-from klemheist.supervisors.strategy import Strategy
-from klemheist.supervisors.supervisor import Supervisor
-from klemheist.supervisors.supervisor_spec import SupervisorSpec
-from klemheist.supervisors.system import system_events
+from klemheist.supervisors.core.strategy import Strategy
+from klemheist.supervisors.core.supervisor_spec import SupervisorSpec
+from klemheist.supervisors.manager.async_manager import AsyncSessionManager
+from klemheist.supervisors.manager.deployment import AsyncStandingProgram, StandingProgram
+from klemheist.supervisors.manager.life import ManagerState
+from klemheist.supervisors.manager.manager import SessionManager
+from klemheist.supervisors.manager.stats import PerformanceMonitor, PerformanceStats, SessionStats
+from klemheist.supervisors.tree.dynamic import DynamicSupervisor, supervisor
+from klemheist.supervisors.tree.handle import ChildHandle
+from klemheist.supervisors.tree.partition import PartitionSupervisor, PartitionSupervisorRef
+from klemheist.supervisors.tree.ref import SupervisorRef
+from klemheist.supervisors.tree.snapshot import Node, Tree
+from klemheist.supervisors.tree.supervisor import Supervisor
+from klemheist.supervisors.tree.system import system_events
 
 __all__ = [
     "BRUTAL_KILL",

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from klemheist.actors.runtime import ActorDead, ActorRef, Future
-from klemheist.supervisors.ref import SupervisorRef
+from klemheist.supervisors.tree.ref import SupervisorRef
 
 from .mail import TIMEOUT
 

@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Self
 from unittest import mock
 
-from klemheist.supervisors import devices
+from klemheist.supervisors.manager import devices
 from klemheist.transports.fdlink import FdLink
 from klemheist.transports.registry import create_link
 

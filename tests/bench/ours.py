@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from klemheist import KlemheistError, SessionManager
-from klemheist.supervisors.devices import FIRMWARE
+from klemheist.supervisors.manager.devices import FIRMWARE
 from tests.bench import files, workload
 from tests.bench.channel import RawBoard, borrowed, start_seconds
 from tests.bench.cores import settle

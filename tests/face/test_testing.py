@@ -11,7 +11,7 @@ import pytest
 import klemheist
 from klemheist import DynamicSupervisor, Exit, ExitReason, Publisher, Supervisor, child
 from klemheist.actors.runtime import Timers
-from klemheist.supervisors.events import ChildExited, ChildRestarted, ChildTerminated
+from klemheist.supervisors.core.events import ChildExited, ChildRestarted, ChildTerminated
 from klemheist.testing import CapturedEvents, ManualClock, Probe, await_idle, captured_events
 
 SOON = 0.01

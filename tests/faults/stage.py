@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from klemheist.actors.session.program import Program, setup, task, teardown
-from klemheist.supervisors.manager import SessionManager
+from klemheist.supervisors.manager.manager import SessionManager
 from tests.boards.bare import BareRepl
 from tests.boards.mangler import Mangler
 from tests.boards.tcp_board import TcpBoard

@@ -21,8 +21,8 @@ import pykka
 
 from klemheist.actors.runtime import Actor, Exit, ExitReason, rest, zombies
 from klemheist.supervisors import DynamicSupervisor, Supervisor, child
-from klemheist.supervisors.dynamic import supervisor
-from klemheist.supervisors.events import ChildRestarted
+from klemheist.supervisors.core.events import ChildRestarted
+from klemheist.supervisors.tree.dynamic import supervisor
 from klemheist.testing import await_idle
 
 TOGETHER = 16

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klemheist.actors.runtime import Actor, ExitReason
-from klemheist.supervisors import effects as do
-from klemheist.supervisors.child import child
-from klemheist.supervisors.core import Core
-from klemheist.supervisors.inputs import Begin, Exited, Retry, Shutdown, Spawned, Started
-from klemheist.supervisors.strategy import Strategy
-from klemheist.supervisors.supervisor_spec import SupervisorSpec
+from klemheist.supervisors.core import effects as do
+from klemheist.supervisors.core.child import child
+from klemheist.supervisors.core.core import Core
+from klemheist.supervisors.core.inputs import Begin, Exited, Retry, Shutdown, Spawned, Started
+from klemheist.supervisors.core.strategy import Strategy
+from klemheist.supervisors.core.supervisor_spec import SupervisorSpec
 
 CRASH = ExitReason.error(RuntimeError("x"))
 

@@ -15,11 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from klemheist.actors.runtime import Actor, Exit, ExitReason, rest
 from klemheist.supervisors import DynamicSupervisor, Supervisor, SupervisorSpec
-from klemheist.supervisors import effects as do
-from klemheist.supervisors import inputs as got
-from klemheist.supervisors.child import child
-from klemheist.supervisors.core import Core
-from klemheist.supervisors.errors import SupervisorError
+from klemheist.supervisors.core import effects as do
+from klemheist.supervisors.core import inputs as got
+from klemheist.supervisors.core.child import child
+from klemheist.supervisors.core.core import Core
+from klemheist.supervisors.core.errors import SupervisorError
 from klemheist.testing import ManualClock, await_idle
 
 PERIOD = 5.0

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from klemheist.actors.runtime import ExitReason, ManualClock
-from klemheist.supervisors.child import Backoff, child
-from klemheist.supervisors.dynamic import DynamicSupervisor
-from klemheist.supervisors.errors import AlreadyStarted, ChildNotFound, MaxChildren
-from klemheist.supervisors.info import ChildCount
+from klemheist.supervisors.core.child import Backoff, child
+from klemheist.supervisors.core.errors import AlreadyStarted, ChildNotFound, MaxChildren
+from klemheist.supervisors.core.info import ChildCount
+from klemheist.supervisors.tree.dynamic import DynamicSupervisor
 
 
 def test_children_come_and_go_and_ids_are_free_again(worker, script, tools):

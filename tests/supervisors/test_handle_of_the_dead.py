@@ -6,7 +6,7 @@ import pytest
 
 import klemheist
 from klemheist import Supervisor, child
-from klemheist.supervisors.errors import ChildRestarting
+from klemheist.supervisors.core.errors import ChildRestarting
 from klemheist.testing import await_idle
 
 

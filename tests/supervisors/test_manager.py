@@ -23,8 +23,8 @@ from klemheist import (
     setup,
     thread,
 )
-from klemheist.supervisors import retry
-from klemheist.supervisors.manager_life import LIFE, Move
+from klemheist.supervisors.manager import retry
+from klemheist.supervisors.manager.life import LIFE, Move
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def test_the_interpreter_ends_though_a_cleanup_hangs():
         OPEN
         + """
     import time
-    from klemheist.supervisors import unclosed
+    from klemheist.supervisors.manager import unclosed
     unclosed.EXIT_WITHIN = 0.5
     session.resources.register_resource(klemheist.Resource("stuck", lambda _: time.sleep(60)))
     """

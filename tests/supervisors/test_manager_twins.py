@@ -11,7 +11,7 @@ import pytest
 
 import klemheist
 from klemheist.actors.session import functions
-from klemheist.supervisors import async_manager, manager
+from klemheist.supervisors.manager import async_manager, manager
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,12 +7,12 @@ import pytest
 import klemheist
 from klemheist import Supervisor, child
 from klemheist.actors.runtime import ActorDead
-from klemheist.supervisors.errors import (
+from klemheist.supervisors.core.errors import (
     ChildRestarting,
     InvalidFlags,
     StartError,
 )
-from klemheist.supervisors.partition import PartitionSupervisor
+from klemheist.supervisors.tree.partition import PartitionSupervisor
 from klemheist.testing import ManualClock, await_idle
 
 

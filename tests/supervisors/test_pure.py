@@ -7,16 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klemheist.actors.runtime import Actor, ExitReason
-from klemheist.supervisors.child import BRUTAL_KILL, Backoff, ChildSpec, Restart, check_child_specs
-from klemheist.supervisors.child import child as child_spec
-from klemheist.supervisors.dynamic import DynamicSupervisor
-from klemheist.supervisors.errors import InvalidChildSpec, InvalidFlags
-from klemheist.supervisors.flags import Directive
-from klemheist.supervisors.intensity import RestartWindow
-from klemheist.supervisors.policy import must_restart
-from klemheist.supervisors.strategy import Strategy, affected
-from klemheist.supervisors.supervisor import Supervisor
-from klemheist.supervisors.supervisor_spec import SupervisorSpec
+from klemheist.supervisors.core.child import (
+    BRUTAL_KILL,
+    Backoff,
+    ChildSpec,
+    Restart,
+    check_child_specs,
+)
+from klemheist.supervisors.core.child import child as child_spec
+from klemheist.supervisors.core.errors import InvalidChildSpec, InvalidFlags
+from klemheist.supervisors.core.flags import Directive
+from klemheist.supervisors.core.intensity import RestartWindow
+from klemheist.supervisors.core.policy import must_restart
+from klemheist.supervisors.core.strategy import Strategy, affected
+from klemheist.supervisors.core.supervisor_spec import SupervisorSpec
+from klemheist.supervisors.tree.dynamic import DynamicSupervisor
+from klemheist.supervisors.tree.supervisor import Supervisor
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import threading
 import pytest
 
 from klemheist.actors.runtime import ActorDead, ExitReason, ManualClock, WouldDeadlock
-from klemheist.supervisors import events as told
-from klemheist.supervisors.child import Backoff, child
-from klemheist.supervisors.errors import (
+from klemheist.supervisors.core import events as told
+from klemheist.supervisors.core.child import Backoff, child
+from klemheist.supervisors.core.errors import (
     AlreadyPresent,
     AlreadyStarted,
     ChildNotFound,
@@ -17,7 +17,7 @@ from klemheist.supervisors.errors import (
     StartError,
     SupervisorError,
 )
-from klemheist.supervisors.supervisor import Supervisor
+from klemheist.supervisors.tree.supervisor import Supervisor
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_asking_ones_own_supervisor_from_on_start_is_refused(worker, script):
 
 
 def test_an_inner_supervisor_that_gives_up_is_restarted_by_the_outer_one(script, tools):
-    from klemheist.supervisors.dynamic import supervisor
+    from klemheist.supervisors.tree.dynamic import supervisor
 
     inner = supervisor([child(tools.Worker, "a", script, id="a")], id="in", max_restarts=0)
     with Supervisor.start([inner]) as tree:
@@ -285,7 +285,7 @@ def test_a_waiting_ask_follows_the_child_to_its_next_incarnation(script, tools):
 
 
 def test_killing_a_supervisor_kills_everything_under_it(worker, script):
-    from klemheist.supervisors.dynamic import supervisor
+    from klemheist.supervisors.tree.dynamic import supervisor
 
     inner = supervisor([child(worker, "a", script, id="a")], id="in")
     tree = Supervisor.start([inner])

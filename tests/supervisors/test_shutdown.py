@@ -6,10 +6,10 @@ import time
 import pytest
 
 from klemheist.actors.runtime import ActorDead, AskTimeout, ExitReason
-from klemheist.supervisors import events as told
-from klemheist.supervisors.child import BRUTAL_KILL, INFINITY, child
-from klemheist.supervisors.dynamic import DynamicSupervisor
-from klemheist.supervisors.supervisor import Supervisor
+from klemheist.supervisors.core import events as told
+from klemheist.supervisors.core.child import BRUTAL_KILL, INFINITY, child
+from klemheist.supervisors.tree.dynamic import DynamicSupervisor
+from klemheist.supervisors.tree.supervisor import Supervisor
 
 
 def test_children_stop_in_reverse_order(worker, script):

@@ -3,10 +3,10 @@ from __future__ import annotations
 import json
 
 from klemheist.actors.runtime import ManualClock
-from klemheist.supervisors import events as told
-from klemheist.supervisors.child import Backoff, child
-from klemheist.supervisors.dynamic import DynamicSupervisor, supervisor
-from klemheist.supervisors.supervisor import Supervisor
+from klemheist.supervisors.core import events as told
+from klemheist.supervisors.core.child import Backoff, child
+from klemheist.supervisors.tree.dynamic import DynamicSupervisor, supervisor
+from klemheist.supervisors.tree.supervisor import Supervisor
 
 
 def build(script, tools, **options):

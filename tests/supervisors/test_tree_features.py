@@ -32,9 +32,9 @@ from klemheist.supervisors import (
     child,
     system_events,
 )
-from klemheist.supervisors import events as told
-from klemheist.supervisors.dynamic import supervisor
-from klemheist.supervisors.errors import AlreadyStarted, ChildNotFound, MaxChildren, StartError
+from klemheist.supervisors.core import events as told
+from klemheist.supervisors.core.errors import AlreadyStarted, ChildNotFound, MaxChildren, StartError
+from klemheist.supervisors.tree.dynamic import supervisor
 from klemheist.testing import ManualClock, Probe, await_idle
 
 

@@ -12,8 +12,8 @@ from klemheist import (
     child,
 )
 from klemheist.actors.runtime.names import whereis
-from klemheist.supervisors.errors import AlreadyStarted, InitError, InvalidFlags, MaxChildren
-from klemheist.supervisors.supervisor_spec import SupervisorSpec
+from klemheist.supervisors.core.errors import AlreadyStarted, InitError, InvalidFlags, MaxChildren
+from klemheist.supervisors.core.supervisor_spec import SupervisorSpec
 from klemheist.testing import ManualClock, Probe
 from tests.supervisors.elixir.workers import Sleepy, counted, sleepy_worker, started
 

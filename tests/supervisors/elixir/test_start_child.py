@@ -6,7 +6,7 @@ import pytest
 
 import klemheist
 from klemheist import BRUTAL_KILL, ChildSpec, DynamicSupervisor, ExitReason, child
-from klemheist.supervisors.errors import InvalidChildSpec, MaxChildren, StartError
+from klemheist.supervisors.core.errors import InvalidChildSpec, MaxChildren, StartError
 from klemheist.testing import Probe
 from tests.supervisors.elixir.workers import (
     WHATEVER,

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from klemheist import BRUTAL_KILL, INFINITY, DynamicSupervisor, ExitReason
-from klemheist.supervisors.errors import ChildNotFound
+from klemheist.supervisors.core.errors import ChildNotFound
 from klemheist.testing import ManualClock, Probe
 from tests.supervisors.elixir.workers import (
     Hanging,

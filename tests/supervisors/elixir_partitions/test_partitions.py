@@ -12,8 +12,8 @@ import pytest
 
 import klemheist
 from klemheist import DynamicSupervisor, PartitionSupervisor, child, whereis
-from klemheist.supervisors.errors import ChildNotFound, InvalidChildSpec, InvalidFlags
-from klemheist.supervisors.info import ChildCount
+from klemheist.supervisors.core.errors import ChildNotFound, InvalidChildSpec, InvalidFlags
+from klemheist.supervisors.core.info import ChildCount
 from klemheist.testing import Probe
 
 CPUS = os.cpu_count()

@@ -17,7 +17,7 @@ from klemheist.supervisors import (
     check_child_specs,
     child,
 )
-from klemheist.supervisors.errors import (
+from klemheist.supervisors.core.errors import (
     AlreadyPresent,
     AlreadyStarted,
     ChildNotFound,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from klemheist.supervisors import BRUTAL_KILL, ChildSpec, SupervisorSpec, child
-from klemheist.supervisors.errors import InvalidChildSpec, InvalidFlags
+from klemheist.supervisors.core.errors import InvalidChildSpec, InvalidFlags
 
 
 def _refused(code, make):

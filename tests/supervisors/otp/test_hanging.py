@@ -9,7 +9,7 @@ import pytest
 
 from klemheist.actors.runtime import ExitReason
 from klemheist.supervisors import BRUTAL_KILL
-from klemheist.supervisors.errors import AlreadyPresent, ChildRestarting, NotSupported
+from klemheist.supervisors.core.errors import AlreadyPresent, ChildRestarting, NotSupported
 from tests.supervisors.otp.children import FailsWhile
 
 

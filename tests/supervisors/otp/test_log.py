@@ -5,8 +5,8 @@ from __future__ import annotations
 from loguru import logger
 
 from klemheist.actors.runtime import ExitReason
-from klemheist.supervisors.describe import describe
-from klemheist.supervisors.events import ChildExited, ChildStarted
+from klemheist.supervisors.core.describe import describe
+from klemheist.supervisors.core.events import ChildExited, ChildStarted
 
 TERM = list(range(1, 16))
 WHOLE = str(TERM)

@@ -9,8 +9,8 @@ import pytest
 
 from klemheist.actors.runtime import ExitReason
 from klemheist.supervisors import DynamicSupervisor, SupervisorSpec
-from klemheist.supervisors.dynamic import supervisor
-from klemheist.supervisors.errors import InvalidChildSpec, InvalidFlags
+from klemheist.supervisors.core.errors import InvalidChildSpec, InvalidFlags
+from klemheist.supervisors.tree.dynamic import supervisor
 
 MODES = ["never", "any_significant", "all_significant"]
 

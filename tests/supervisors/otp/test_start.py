@@ -8,7 +8,7 @@ import pytest
 
 from klemheist.actors.runtime import ExitReason, Ignore
 from klemheist.supervisors import BRUTAL_KILL, ChildSpec, Supervisor, SupervisorSpec, child
-from klemheist.supervisors.errors import (
+from klemheist.supervisors.core.errors import (
     ChildNotFound,
     InitError,
     InvalidChildSpec,

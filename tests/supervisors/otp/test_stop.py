@@ -6,7 +6,7 @@ import pytest
 
 from klemheist.actors.runtime import ExitReason
 from klemheist.supervisors import BRUTAL_KILL, INFINITY
-from klemheist.supervisors.events import ChildKilled
+from klemheist.supervisors.core.events import ChildKilled
 from tests.supervisors.otp.children import SlowStop, StopsWith
 
 OTHER = ExitReason.error(RuntimeError("other"))

@@ -6,8 +6,8 @@ import pytest
 
 from klemheist.actors.runtime import ExitReason
 from klemheist.supervisors import Supervisor, child
-from klemheist.supervisors.dynamic import supervisor
-from klemheist.supervisors.errors import StartError
+from klemheist.supervisors.core.errors import StartError
+from klemheist.supervisors.tree.dynamic import supervisor
 
 SHUTDOWN = ExitReason.SHUTDOWN
 SHUTDOWN_INFO = ExitReason.shutdown("some_info")

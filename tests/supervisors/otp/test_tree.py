@@ -11,9 +11,9 @@ import pytest
 
 from klemheist.actors.runtime import ExitReason, register, whereis
 from klemheist.supervisors import INFINITY, DynamicSupervisor, child
-from klemheist.supervisors.dynamic import supervisor
-from klemheist.supervisors.errors import AlreadyPresent, AlreadyStarted
-from klemheist.supervisors.supervisor import Supervisor
+from klemheist.supervisors.core.errors import AlreadyPresent, AlreadyStarted
+from klemheist.supervisors.tree.dynamic import supervisor
+from klemheist.supervisors.tree.supervisor import Supervisor
 from tests.supervisors.otp.children import FailsLater, Journal, Play
 from tests.supervisors.otp.test_restart import Big
 

@@ -6,7 +6,7 @@ import pytest
 
 from klemheist import DynamicSupervisor, ExitReason, child
 from klemheist.actors.runtime import DEAD_LETTERS, ActorDead
-from klemheist.supervisors.errors import ChildRestarting
+from klemheist.supervisors.core.errors import ChildRestarting
 from klemheist.testing import ManualClock, Probe, await_idle
 from tests.supervisors.pekko.target import Exc1, Target, backoff, fail, tree_of
 

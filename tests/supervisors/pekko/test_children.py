@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from klemheist import ExitReason, Supervisor, child, supervisor
-from klemheist.supervisors.errors import StartError
+from klemheist.supervisors.core.errors import StartError
 from klemheist.testing import ManualClock, Probe, await_idle
 from tests.supervisors.pekko.target import Exc1, Target, backoff
 

@@ -6,8 +6,8 @@ import pytest
 
 from klemheist import ExitReason, Supervisor, child
 from klemheist.actors.runtime import ActorDead
-from klemheist.supervisors.errors import StartError
-from klemheist.supervisors.flags import Directive
+from klemheist.supervisors.core.errors import StartError
+from klemheist.supervisors.core.flags import Directive
 from klemheist.testing import ManualClock, Probe, await_idle
 from tests.supervisors.pekko.target import Exc1, Target, fail, tree_of
 

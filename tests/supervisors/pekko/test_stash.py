@@ -9,7 +9,7 @@ import pytest
 import klemheist
 from klemheist import Supervisor, child
 from klemheist.actors.runtime import DEAD_LETTERS, Bounded, StashOverflow, Terminated
-from klemheist.supervisors.flags import Directive
+from klemheist.supervisors.core.flags import Directive
 from klemheist.testing import ManualClock, Probe, await_idle
 from tests.supervisors.pekko.target import Exc1, backoff, tree_of
 

@@ -18,12 +18,12 @@ from loguru import logger
 from klemheist.actors.background import in_background
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 
-from .manager_life import ManagerState
+from .life import ManagerState
 
 if TYPE_CHECKING:
     from klemheist.actors.runtime import Future
 
-    from .manager_core import ManagerCore
+    from .core import ManagerCore
 
 EXIT_WITHIN: Final = 10.0
 """Seconds for everything that is still open at the interpreter's end (DESIGN 8.18)."""

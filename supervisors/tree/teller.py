@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from klemheist.actors.runtime import Actor, ActorDead, Future
 from klemheist.actors.streams import Publisher
+from klemheist.supervisors.core import events as told
+from klemheist.supervisors.core.errors import ChildNotFound
 
-from . import events as told
-from .errors import ChildNotFound
 from .report import report
 from .system import SYSTEM
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from klemheist.actors.runtime import ActorRef, ExitReason
     from klemheist.actors.streams import Subscription
-
-    from .core import Core
+    from klemheist.supervisors.core.core import Core
 
 
 class Teller(Actor):

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from klemheist.actors.operation import shielded
 from klemheist.actors.session.async_handles import AsyncSession
+from klemheist.supervisors.core.child import Restart
 
-from .child import Restart
 from .deployment import AsyncStandingProgram
-from .manager_view import ManagerView, cancellable, ended_by
 from .outcome import awaited, quietly_ended, with_result_async
 from .retry import with_retry_async
+from .view import ManagerView, cancellable, ended_by
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from klemheist.actors.runtime import Future
 from klemheist.actors.streams import Overflow
 
+from .core import ManagerCore
 from .deployment import Deployments
-from .manager_core import ManagerCore
 from .session_node import SessionNode
 from .unclosed import warn_if_dropped
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from klemheist.actors.session.options import SessionOptions
     from klemheist.actors.session.resources import CancelToken
     from klemheist.actors.streams import Subscription
+    from klemheist.supervisors.tree.snapshot import Tree
 
-    from .manager_life import ManagerState
-    from .snapshot import Tree
+    from .life import ManagerState
     from .stats import PerformanceMonitor, SessionStats
 
 T = TypeVar("T")

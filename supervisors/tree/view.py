@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from klemheist.actors.runtime import ActorDead, Future, zombies
+from klemheist.supervisors.core.entry import ChildState
+from klemheist.supervisors.core.errors import ChildNotFound
+from klemheist.supervisors.core.info import ChildInfo, SupervisorStatistics, info_of, statistics_of
+from klemheist.supervisors.core.requests import key_of
 
 from .driver import Driver
-from .entry import ChildState
-from .errors import ChildNotFound
-from .info import ChildInfo, SupervisorStatistics, info_of, statistics_of
 from .ref import SupervisorRef
-from .requests import key_of
 from .snapshot import Node, Tree
 from .teller import gone
 
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from klemheist.actors.runtime import ActorRef
-
-    from .child import ChildSpec
-    from .entry import Entry
+    from klemheist.supervisors.core.child import ChildSpec
+    from klemheist.supervisors.core.entry import Entry
 
 
 class View(Driver):

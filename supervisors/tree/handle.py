@@ -6,9 +6,8 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 from klemheist.actors.runtime import ActorDead, ActorRestarted
-
-from .entry import ChildState
-from .errors import ChildRestarting
+from klemheist.supervisors.core.entry import ChildState
+from klemheist.supervisors.core.errors import ChildRestarting
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

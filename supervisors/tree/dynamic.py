@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .child import ChildSpec
-from .flags import AutoShutdown
-from .strategy import Strategy
+from klemheist.supervisors.core.child import ChildSpec
+from klemheist.supervisors.core.flags import AutoShutdown
+from klemheist.supervisors.core.strategy import Strategy
+from klemheist.supervisors.core.supervisor_spec import MAX_RESTARTS, PERIOD, SupervisorSpec
+
 from .supervisor import Supervisor
-from .supervisor_spec import MAX_RESTARTS, PERIOD, SupervisorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from klemheist.actors.device.device import Device
-
-from .child import ChildSpec, child
-from .dynamic import DynamicSupervisor
-from .ref import SupervisorRef
-from .supervisor import Supervisor
+from klemheist.supervisors.core.child import ChildSpec, child
+from klemheist.supervisors.tree.dynamic import DynamicSupervisor
+from klemheist.supervisors.tree.ref import SupervisorRef
+from klemheist.supervisors.tree.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,21 +11,20 @@ from klemheist.actors.device.port import DeviceEvent, Port
 from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.operation import shielded
 from klemheist.actors.session.remote import Numbers
+from klemheist.supervisors.core.child import ChildSpec, Restart, child
+from klemheist.supervisors.core.errors import ChildNotFound
 from klemheist.transports.errors import LinkLost
 from klemheist.transports.registry import create_link
 from klemheist.transports.url import parse_url
 
-from .child import ChildSpec, Restart, child
 from .device_node import DeviceNode
-from .errors import ChildNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from klemheist.actors.runtime import Future
+    from klemheist.supervisors.tree.ref import SupervisorRef
     from klemheist.transports.repl.attach import Firmware
-
-    from .ref import SupervisorRef
 
 FIRMWARE: Final[dict[str, Firmware]] = {}
 """What is known of firmwares, for all managers of the process (DESIGN 3.8)."""

@@ -16,12 +16,10 @@ from klemheist.actors.runtime import (
 )
 from klemheist.actors.runtime.bridge import Envelope
 from klemheist.actors.runtime.here import HERE
-
-from .child import checked_spec
-from .errors import InvalidFlags
-from .handle import ChildHandle
-from .info import ChildCount, ChildInfo
-from .inputs import (
+from klemheist.supervisors.core.child import checked_spec
+from klemheist.supervisors.core.errors import InvalidFlags
+from klemheist.supervisors.core.info import ChildCount, ChildInfo
+from klemheist.supervisors.core.inputs import (
     DeleteChild,
     Incarnation,
     Reconfigure,
@@ -30,18 +28,20 @@ from .inputs import (
     StartFromTemplate,
     TerminateChild,
 )
-from .supervisor_spec import SupervisorSpec
+from klemheist.supervisors.core.supervisor_spec import SupervisorSpec
+
+from .handle import ChildHandle
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
     from types import TracebackType
 
     from klemheist.actors.streams import Subscription
+    from klemheist.supervisors.core.child import ChildSpec
+    from klemheist.supervisors.core.events import TreeEvent
+    from klemheist.supervisors.core.info import SupervisorStatistics
+    from klemheist.supervisors.core.inputs import Request
 
-    from .child import ChildSpec
-    from .events import TreeEvent
-    from .info import SupervisorStatistics
-    from .inputs import Request
     from .snapshot import Tree
     from .view import View
 
@@ -224,7 +224,7 @@ class SupervisorRef(ActorRef[A]):
         ends with the supervisor, after `SupervisorStopped`.
 
         Args:
-            types: The classes of `klemheist.supervisors.events` that are wanted; none for all.
+            types: The classes of `klemheist.supervisors.core.events` that are wanted; none for all.
             buffer: How many events are kept for a subscriber who is behind.
             overflow: What becomes of more: `drop_oldest`, `drop_new`, `error` or `resize`.
         """

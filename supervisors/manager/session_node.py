@@ -21,12 +21,11 @@ from klemheist.actors.session.core import SessionCore, failures
 from klemheist.actors.session.ledger import EntryKind
 from klemheist.actors.session.status import Turn
 from klemheist.actors.session.threads import ThreadCleaner
+from klemheist.supervisors.core.child import child
+from klemheist.supervisors.core.errors import ChildNotFound
+from klemheist.supervisors.tree.ref import SupervisorRef
+from klemheist.supervisors.tree.supervisor import Supervisor
 from klemheist.transports.errors import LinkError
-
-from .child import child
-from .errors import ChildNotFound
-from .ref import SupervisorRef
-from .supervisor import Supervisor
 
 TRACKERS: Final[dict[EntryKind, type[Cleaner]]] = {
     EntryKind.RESOURCE: ResourceCleaner,

@@ -10,22 +10,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from klemheist.actors.runtime import TIMERS, Ignore, Timers
+from klemheist.supervisors.core.core import Core
+from klemheist.supervisors.core.errors import InitError
+from klemheist.supervisors.core.flags import AutoShutdown
+from klemheist.supervisors.core.strategy import Strategy
+from klemheist.supervisors.core.supervisor_spec import MAX_RESTARTS, PERIOD, SupervisorSpec
 
-from .core import Core
 from .driver import Driver
-from .errors import InitError
-from .flags import AutoShutdown
-from .strategy import Strategy
-from .supervisor_spec import MAX_RESTARTS, PERIOD, SupervisorSpec
 from .view import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from klemheist.actors.runtime import Clock
+    from klemheist.supervisors.core.child import ChildSpec
+    from klemheist.supervisors.core.events import TreeEvent
 
-    from .child import ChildSpec
-    from .events import TreeEvent
     from .ref import SupervisorRef
 
 

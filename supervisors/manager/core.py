@@ -20,26 +20,25 @@ from klemheist.actors.session.options import SessionOptions
 from klemheist.actors.session.state import MINIMAL
 from klemheist.actors.session.status import Turn
 from klemheist.actors.streams import Publisher
+from klemheist.supervisors.core.child import Restart, child
+from klemheist.supervisors.tree.dynamic import DynamicSupervisor
+from klemheist.supervisors.tree.ref import SupervisorRef
+from klemheist.supervisors.tree.supervisor import Supervisor
 from klemheist.transports.url import parse_url
 
-from .child import Restart, child
 from .devices import DeviceRecord, Devices
-from .dynamic import DynamicSupervisor
-from .manager_life import LIFE, ManagerState, Move
+from .life import LIFE, ManagerState, Move
 from .outcome import quietly_ended
-from .ref import SupervisorRef
 from .registry import Registry
 from .session_node import CLOSE_WITHIN, SessionNode
 from .stats import PerformanceMonitor
-from .supervisor import Supervisor
 
 if TYPE_CHECKING:
     from klemheist.actors.device.port import Capabilities, DeviceEvent, Port
     from klemheist.actors.session.ledger import Journal
     from klemheist.actors.session.program import Program
-
-    from .events import TreeEvent
-    from .snapshot import Tree
+    from klemheist.supervisors.core.events import TreeEvent
+    from klemheist.supervisors.tree.snapshot import Tree
 
 
 BRANCHES: Final = ("devices", "deployments")

@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from klemheist.actors.session.handles import Session
+from klemheist.supervisors.core.child import Restart
 
-from .child import Restart
 from .deployment import StandingProgram
-from .manager_view import ManagerView, cancellable, ended_by
 from .outcome import got, quietly_ended, with_result
 from .retry import with_retry
+from .view import ManagerView, cancellable, ended_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pykka
 
-from .child import ChildSpec, checked_spec
-from .errors import ChildNotFound, InvalidFlags
-from .flags import AutoShutdown
+from klemheist.supervisors.core.child import ChildSpec, checked_spec
+from klemheist.supervisors.core.errors import ChildNotFound, InvalidFlags
+from klemheist.supervisors.core.flags import AutoShutdown
+from klemheist.supervisors.core.supervisor_spec import MAX_RESTARTS, PERIOD
+
 from .ref import SupervisorRef
 from .supervisor import Supervisor
-from .supervisor_spec import MAX_RESTARTS, PERIOD
 
 if TYPE_CHECKING:
     from klemheist.actors.runtime import ActorRef

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from klemheist.actors.errors import SessionError
 from klemheist.actors.operation import Steps, operation, shielded
 from klemheist.actors.runtime import Actor, Future
+from klemheist.supervisors.core.child import Backoff, Restart, child
+from klemheist.supervisors.core.errors import ChildNotFound
 from klemheist.transports.url import parse_url
 
-from .child import Backoff, Restart, child
-from .errors import ChildNotFound
-from .manager_life import Move
+from .life import Move
 from .outcome import quietly_ended
 
 if TYPE_CHECKING:
     from klemheist.actors.session.core import SessionCore
     from klemheist.actors.session.program import Program
+    from klemheist.supervisors.tree.ref import SupervisorRef
 
-    from .manager_core import ManagerCore
-    from .ref import SupervisorRef
+    from .core import ManagerCore
 
 _numbers = itertools.count(1)
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 import pykka
 
 from klemheist.actors.runtime import Actor, ActorDead, ActorRef, ActorRestarted, Ignore, spawn
-
-from .flags import Directive, Restart
+from klemheist.supervisors.core.flags import Directive, Restart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .child import ChildSpec
-    from .effects import Start
+    from klemheist.supervisors.core.child import ChildSpec
+    from klemheist.supervisors.core.effects import Start
 
 
 class Maker(Actor):

@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
     from klemheist.actors.runtime import ExitReason
-
-    from .child import ChildType
-    from .entry import ChildState
+    from klemheist.supervisors.core.child import ChildType
+    from klemheist.supervisors.core.entry import ChildState
 
 
 MANY: Final = 100

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from . import events as told
+from klemheist.supervisors.core import events as told
 
 if TYPE_CHECKING:
     from klemheist.actors.runtime import ExitReason

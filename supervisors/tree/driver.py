@@ -18,10 +18,10 @@ from klemheist.actors.runtime import (
     register,
     zombies,
 )
+from klemheist.supervisors.core import effects as do
+from klemheist.supervisors.core import events as told
+from klemheist.supervisors.core import inputs as got
 
-from . import effects as do
-from . import events as told
-from . import inputs as got
 from .at_exit import forget_root, note_root
 from .launch import Maker, adopt, introduce, launch, will_not_restart
 from .leftovers import Leftovers, kill_all
@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from klemheist.actors.runtime import ActorRef, Timer
-
-    from .child import ChildSpec
-    from .core import Core
+    from klemheist.supervisors.core.child import ChildSpec
+    from klemheist.supervisors.core.core import Core
 
 
 class Watch:

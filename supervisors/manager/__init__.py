@@ -1,0 +1,1 @@
+"""The session manager: devices, sessions and standing programs, as one tree."""

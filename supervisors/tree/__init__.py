@@ -1,0 +1,1 @@
+"""Supervisors as actors: they drive the core, and show what it knows."""
