@@ -6,6 +6,7 @@ KlemheistError
 │   ├── DeviceReset
 │   ├── LinkTimeout
 │   ├── LinkBusy
+│   ├── LinkAmbiguous
 │   ├── UnknownScheme
 │   ├── LinkPermissionError
 │   └── LinkAccessDenied
@@ -52,6 +53,7 @@ from klemheist.transports.errors import (
     DeviceReset,
     KlemheistError,
     LinkAccessDenied,
+    LinkAmbiguous,
     LinkBusy,
     LinkError,
     LinkLost,
@@ -72,6 +74,7 @@ __all__ = [
     "DeviceReset",
     "KlemheistError",
     "LinkAccessDenied",
+    "LinkAmbiguous",
     "LinkBusy",
     "LinkError",
     "LinkLost",

@@ -104,7 +104,9 @@ def test_the_protocol_has_no_clock_no_thread_and_no_socket():
         assert name.split(".")[0] not in IMPURE, f"{path.relative_to(ROOT)} imports {name}"
 
 
-@pytest.mark.parametrize("name", ["codec", "login", "telnet", "url", "websocket"])
+@pytest.mark.parametrize(
+    "name", ["codec", "identity", "login", "profiles", "telnet", "url", "websocket"]
+)
 def test_nor_has_any_other_pure_module_of_the_transports(name):
     found = {each.split(".")[0] for each in imports(ROOT / "transports" / f"{name}.py")}
     assert not found & IMPURE

@@ -16,6 +16,7 @@ from .errors import (
     DeviceReset,
     KlemheistError,
     LinkAccessDenied,
+    LinkAmbiguous,
     LinkBusy,
     LinkError,
     LinkLost,
@@ -23,8 +24,10 @@ from .errors import (
     LinkTimeout,
     UnknownScheme,
 )
+from .identity import PortInfo
 from .link import MAX_UNSENT, Link, Receiver, Reset
-from .registry import create_link
+from .ports import list_ports
+from .registry import create_link, links_to
 from .url import DeviceURL, parse_url
 
 __all__ = [
@@ -34,14 +37,18 @@ __all__ = [
     "KlemheistError",
     "Link",
     "LinkAccessDenied",
+    "LinkAmbiguous",
     "LinkBusy",
     "LinkError",
     "LinkLost",
     "LinkPermissionError",
     "LinkTimeout",
+    "PortInfo",
     "Receiver",
     "Reset",
     "UnknownScheme",
     "create_link",
+    "links_to",
+    "list_ports",
     "parse_url",
 ]

@@ -67,6 +67,13 @@ class UnknownScheme(LinkError, ValueError):  # noqa: N818 -- as above
     advice = "use one of the URLs listed by `klemheist devices --help`"
 
 
+class LinkAmbiguous(LinkError):  # noqa: N818 -- as above
+    """Several ports are what the URL asks for; none was opened."""
+
+    is_recoverable = False
+    advice = "use the URL that the message gives for the one you mean"
+
+
 class LinkPermissionError(LinkError, PermissionError):
     """The system does not let this user open the port."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from klemheist.transports.errors import UnknownScheme
+from klemheist.transports.identity import Wanted
 
 DEFAULT_BAUDRATE = 115200
 """What nearly every board's UART has; USB ports ignore it."""
@@ -19,9 +20,8 @@ DEFAULT_HEAP_BYTES = 1024 * 1024
 """The embedded board's first heap, where the URL says nothing: collected in no time; it grows."""
 
 _PYSERIAL_SCHEMES = frozenset({"rfc2217", "socket", "loop", "spy"})
-_COMING = {"usb": "the port's path"}
 _USES = (
-    "a port's path, serial://, exec:, tcp://, telnet://, ws://, sim:, microbit:, "
+    "a port's path, serial://, usb:, exec:, tcp://, telnet://, ws://, sim:, microbit:, "
     "rfc2217://, socket://, loop://"
 )
 _LOGIN_PORTS = {"telnet": 23, "ws": 8266}
@@ -46,7 +46,12 @@ _SERIAL_CHOICES: dict[str, frozenset[str]] = {
     "xonxoff": frozenset({"0", "1"}),
     "rtscts": frozenset({"0", "1"}),
     "dsrdtr": frozenset({"0", "1"}),
+    "dtr": frozenset({"0", "1"}),
+    "rts": frozenset({"0", "1"}),
 }
+_USB_WORDS = frozenset({"vid", "pid", "serial", "location"})
+_USB_NUMBER = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,4})")
+_USB_USE = "usb:serial=E6614C…, usb:vid=2e8a&pid=0005 or usb:location=1-1.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class DeviceURL:
     """A checked device URL. Two URLs of one device have equal keys."""
 
     scheme: str
-    """`serial`, `exec`, `tcp`, `telnet`, `ws`, `sim`, `microbit`, or a pyserial handler's."""
+    """`serial`, `usb`, `exec`, `tcp`, `telnet`, `ws`, `sim`, `microbit`, or pyserial's."""
     target: str
     """What the scheme names: a port, a command, `host:port`, a board; a handler's whole URL."""
     options: tuple[tuple[str, str], ...]
@@ -128,8 +133,6 @@ def split_host_port(target: str, whole: str) -> tuple[str, int]:
 def _by_scheme(scheme: str, rest: str, text: str) -> DeviceURL:
     if scheme in _PYSERIAL_SCHEMES:
         return _handler(scheme, rest, text)
-    if scheme in _COMING:
-        raise UnknownScheme(f"{text!r}: {scheme}: is not supported yet; use {_COMING[scheme]}")
     if scheme in _READERS:
         return _READERS[scheme](rest, text)
     if scheme in _LOGIN_PORTS:
@@ -163,6 +166,12 @@ def _serial_url(rest: str, text: str) -> DeviceURL:
 def _serial(target: str, text: str, query: str) -> DeviceURL:
     if not target:
         raise UnknownScheme(f"{text!r} names no port; use serial:///dev/ttyUSB0 or serial://COM3")
+    options = _serial_options(query, text)
+    target = target.upper() if _COM_PORT.fullmatch(target) else target
+    return _build("serial", target, options, f"serial://{target}" if options else target)
+
+
+def _serial_options(query: str, text: str) -> dict[str, str]:
     options = _options(query, text, frozenset(_SERIAL_CHOICES) | {"baudrate"})
     baudrate = options.get("baudrate", str(DEFAULT_BAUDRATE))
     if not (baudrate.isascii() and baudrate.isdigit()) or int(baudrate) == 0:
@@ -173,8 +182,46 @@ def _serial(target: str, text: str, query: str) -> DeviceURL:
             raise UnknownScheme(f"{text!r}: {name}={options[name]} must be one of {choices}")
     if int(baudrate) == DEFAULT_BAUDRATE:
         options.pop("baudrate", None)
-    target = target.upper() if _COM_PORT.fullmatch(target) else target
-    return _build("serial", target, options, f"serial://{target}" if options else target)
+    return options
+
+
+def _usb(rest: str, text: str) -> DeviceURL:
+    asked, _, query = rest.removeprefix("//").partition("?")
+    wanted = _wanted(asked, text).text()
+    return _build("usb", wanted, _serial_options(query, text), f"usb:{wanted}")
+
+
+def parse_usb(target: str) -> Wanted:
+    """Return what the target of a `usb:` URL asks for.
+
+    Raises:
+        UnknownScheme: it asks for nothing, or for what no USB port has.
+    """
+    return _wanted(target, f"usb:{target}")
+
+
+def _wanted(asked: str, text: str) -> Wanted:
+    words = _options(asked.replace("+", "%2B"), text, _USB_WORDS)
+    if not any(words.values()) or ("pid" in words and "vid" not in words):
+        raise UnknownScheme(f"{text!r} does not say which port; use {_USB_USE}")
+    for name, word in words.items():
+        if not word or not word.isprintable():
+            raise UnknownScheme(f"{text!r}: {name}= has no value; use {_USB_USE}")
+    return Wanted(
+        vid=_usb_number("vid", words, text),
+        pid=_usb_number("pid", words, text),
+        serial=words.get("serial"),
+        location=words.get("location"),
+    )
+
+
+def _usb_number(name: str, words: dict[str, str], text: str) -> int | None:
+    if name not in words:
+        return None
+    found = _USB_NUMBER.fullmatch(words[name])
+    if found is None:
+        raise UnknownScheme(f"{text!r}: {name}={words[name]} must be 1 to 4 hex digits, as 2e8a")
+    return int(found[1], 16)
 
 
 def _handler(scheme: str, rest: str, text: str) -> DeviceURL:
@@ -241,6 +288,7 @@ def _microbit(rest: str, text: str) -> DeviceURL:
 
 _READERS = {
     "serial": _serial_url,
+    "usb": _usb,
     "exec": _exec,
     "tcp": _tcp,
     "sim": _sim,

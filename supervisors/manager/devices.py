@@ -14,7 +14,7 @@ from klemheist.actors.session.remote import Numbers
 from klemheist.supervisors.core.child import ChildSpec, Restart, child
 from klemheist.supervisors.core.errors import ChildNotFound
 from klemheist.transports.errors import LinkLost
-from klemheist.transports.registry import create_link
+from klemheist.transports.registry import links_to
 from klemheist.transports.url import parse_url
 
 from .device_node import DeviceNode
@@ -74,7 +74,7 @@ class Devices:
             record = self._records.get(key)
             is_new = record is None
             if record is None:
-                port = Port(key, lambda: create_link(url), FIRMWARE)
+                port = Port(key, links_to(url), FIRMWARE)
                 record = self._records[key] = DeviceRecord(port)
         if is_new:
             self._start(record, options)

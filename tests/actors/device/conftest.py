@@ -16,7 +16,7 @@ from klemheist.actors.device.port import DeviceEvent, Port
 from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.runtime.timers import TIMERS
 from klemheist.actors.session.remote import Namespace, Numbers, Place
-from klemheist.transports.registry import create_link
+from klemheist.transports.registry import links_to
 from tests.boards.tcp_board import TcpBoard
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Rig:
     def __init__(self, url: str, *, firmware: dict[str, Any] | None = None, **options: Any) -> None:
         self.events: list[DeviceEvent] = []
         self._changed = threading.Condition()
-        self.port = Port(url, lambda: create_link(url), {} if firmware is None else firmware)
+        self.port = Port(url, links_to(url), {} if firmware is None else firmware)
         self.port.listen(self._heard)
         self._options = {"reopening": Reopening(first=0.02, longest=0.1), **options}
         self._numbers = Numbers()
