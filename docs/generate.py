@@ -24,7 +24,7 @@ HOME = Path(__file__).parent / "reference"
 PAGES = {
     "manager": (
         "The session manager",
-        ("supervisors.manager",),
+        ("supervisors.manager", "transports.identity", "transports.ports"),
     ),
     "session": (
         "Sessions",

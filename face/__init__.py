@@ -14,5 +14,7 @@ from loguru import logger as _logger
 from klemheist.actors import *  # noqa: F403 -- the room says what is public
 from klemheist.errors import *  # noqa: F403 -- as above
 from klemheist.supervisors import *  # noqa: F403 -- as above
+from klemheist.transports import PortInfo as PortInfo
+from klemheist.transports import list_ports as list_ports
 
 _logger.disable("klemheist")  # a library is silent until its user enables it

@@ -41,6 +41,7 @@ from klemheist.supervisors.manager.async_manager import AsyncSessionManager
 from klemheist.supervisors.manager.deployment import AsyncStandingProgram, StandingProgram
 from klemheist.supervisors.manager.life import ManagerState
 from klemheist.supervisors.manager.manager import SessionManager
+from klemheist.supervisors.manager.plug import PortAppeared, PortEvent, PortGone
 from klemheist.supervisors.manager.stats import PerformanceMonitor, PerformanceStats, SessionStats
 from klemheist.supervisors.tree.dynamic import DynamicSupervisor, supervisor
 from klemheist.supervisors.tree.handle import ChildHandle
@@ -82,6 +83,9 @@ __all__ = [
     "PartitionSupervisorRef",
     "PerformanceMonitor",
     "PerformanceStats",
+    "PortAppeared",
+    "PortEvent",
+    "PortGone",
     "Restart",
     "RestartIntensityReached",
     "SessionManager",

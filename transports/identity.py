@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -32,6 +32,8 @@ class PortInfo:
     """USB product."""
     location: str | None = None
     """Where it is plugged in: bus, ports of hubs, and the interface of a device with several."""
+    url: str = field(default="", compare=False)
+    """The URL to open it by: the most lasting that fits it alone, among the ports of its list."""
 
     @property
     def interface(self) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from klemheist.transports.errors import LinkError
-from klemheist.transports.identity import PortInfo, find_again, find_port, printable
+from klemheist.transports.identity import PortInfo, find_again, find_port, printable, url_of
 from klemheist.transports.url import parse_usb
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def list_ports() -> tuple[PortInfo, ...]:
         raise LinkError(
             f"the serial ports cannot be listed: {error}; name one by its path"
         ) from error
-    return tuple(sorted(map(_info, found), key=lambda port: port.device))
+    ports = sorted(map(_info, found), key=lambda port: port.device)
+    return tuple(replace(port, url=url_of(port, ports)) for port in ports)
 
 
 def comports() -> Iterable[Any]:

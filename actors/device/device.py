@@ -152,6 +152,10 @@ class Device(Actor):
         if call is not None and call.owner == owner:
             self._links.interrupt()
 
+    def hurry(self) -> None:
+        """Try at once to open the link that is away: its port may have come back."""
+        self.post(self._recovery.hurry)
+
     def release(self) -> None:
         """Leave the device as it was found, close its link, then resolve `port.closed`."""
         self.post(self._release)

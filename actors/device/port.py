@@ -82,6 +82,9 @@ class Brain(Protocol):
     def interrupt(self, owner: str) -> None:
         """Interrupt what runs now, if it runs for `owner`; from any thread."""
 
+    def hurry(self) -> None:
+        """Open the link at once, if it is away; from any thread."""
+
     def release(self) -> None:
         """Leave the device as it was found, from any thread."""
 
@@ -221,6 +224,11 @@ class Port:
         """Send Ctrl-C to what the device runs for this session."""
         if self.brain is not None:
             self.brain.interrupt(owner)
+
+    def hurry(self) -> None:
+        """Try at once to open the link, if the device is down and waits for its next attempt."""
+        if self.brain is not None:
+            self.brain.hurry()
 
     def listen(self, fn: Callable[[DeviceEvent], object]) -> Callable[[], None]:
         """Call `fn` with each event, on the device's turn: it must not block. Returns the undo."""

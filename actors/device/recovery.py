@@ -93,6 +93,12 @@ class Recovery:
             self._port.emit("opening")
             self._links.open(self._connected)
 
+    def hurry(self) -> None:
+        """Try now what was to be tried later; something has changed, so the delays begin anew."""
+        if self._later is not None and self._later.cancel():
+            self._reopening.worked()
+            self._reopen()
+
     def adopt(self, link: Link) -> None:
         """Attach to the link that an earlier incarnation of the Device left open."""
         self._links.adopt()

@@ -64,6 +64,8 @@ class Publisher(Generic[T]):
     def __init__(self) -> None:
         self.subscriptions: tuple[Subscription[T], ...] = ()
         """Those there are; the tuple is replaced, never changed, so that reading needs no lock."""
+        self.changed: Callable[[], object] = _nobody
+        """Called when a subscription has come or gone: a source may rest while nobody listens."""
         self._lock = allocate_lock()
         self._closed = False
 
@@ -120,8 +122,10 @@ class Publisher(Generic[T]):
         with self._lock:
             if not self._closed:
                 self.subscriptions = (*self.subscriptions, subscription)
-                return subscription
-        subscription.close()
+        if self._closed:
+            subscription.close()
+        else:
+            self.changed()
         return subscription
 
     def close(self) -> None:
@@ -135,3 +139,8 @@ class Publisher(Generic[T]):
     def _left(self, gone: Subscription[T]) -> None:
         with self._lock:
             self.subscriptions = tuple(each for each in self.subscriptions if each is not gone)
+        self.changed()
+
+
+def _nobody() -> None:
+    """Stands where nobody wants to know."""

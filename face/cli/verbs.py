@@ -6,9 +6,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from serial.tools import list_ports
-
-from klemheist import CodeSyntaxError, DeviceError
+from klemheist import CodeSyntaxError, DeviceError, PortInfo, list_ports
 from klemheist.transports.url import hide_password
 
 from .stay import FOREVER, Stay
@@ -43,18 +41,25 @@ def evaluate(stay: Stay, args: Namespace) -> int:
 
 
 def devices(stay: Stay, args: Namespace) -> int:
-    """List the names of klemheist.toml, the serial ports and the boards without hardware."""
+    """List the names of klemheist.toml, the ports by their URLs, and boards without hardware."""
     del args
     rows = [(name, hide_password(url)) for name, url in stay.config.devices.items()]
-    rows += [(each.device, each.description) for each in sorted(list_ports.comports())]
+    rows += [(each.url, _said(each)) for each in list_ports()]
     rows += [
         ("sim:", "the embedded board; sim:NAME keeps its files"),
         ("microbit:", "an emulated micro:bit"),
     ]
     width = max(len(name) for name, _ in rows) + 2
     for name, text in rows:
-        print(f"{name:{width}}{text}")
+        print(f"{name:{width}}{text}".rstrip())
     return 0
+
+
+def _said(port: PortInfo) -> str:
+    """Say what a port is, and what it is called today where its URL does not."""
+    words = [port.description if port.description != "n/a" else ""]
+    words += [f"at {port.device}"] * (port.url != port.device)
+    return " ".join(filter(None, words))
 
 
 def info(stay: Stay, args: Namespace) -> int:

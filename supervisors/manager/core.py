@@ -29,6 +29,7 @@ from klemheist.transports.url import parse_url
 from .devices import DeviceRecord, Devices
 from .life import LIFE, ManagerState, Move
 from .outcome import quietly_ended
+from .plug import PlugWatch, PortEvent
 from .registry import Registry
 from .session_node import CLOSE_WITHIN, SessionNode
 from .stats import PerformanceMonitor
@@ -60,9 +61,10 @@ class ManagerCore:
         self.state = ManagerState.INACTIVE
         self._journal = journal
         self._root: SupervisorRef[Any] | None = None
-        self.told: Publisher[DeviceEvent | TreeEvent] = Publisher()
-        """What happens to devices and in the tree."""
-        self._devices = Devices(partial(self.branch, "devices"), self.told.publish)
+        self.told: Publisher[DeviceEvent | TreeEvent | PortEvent] = Publisher()
+        """What happens to devices, to serial ports and in the tree."""
+        self._plug = PlugWatch(self.told, self.ports)
+        self._devices = Devices(partial(self.branch, "devices"), self._plug.tell)
         self.sessions = Registry(self.options.max_concurrent_sessions)
         self._closing: Future[None] | None = None
         self._lock = threading.RLock()
@@ -316,6 +318,7 @@ class ManagerCore:
         self._closing.set(None)
 
     def _end_events(self) -> None:
+        self._plug.close()
         self.told.close()
         rest()
 

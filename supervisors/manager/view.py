@@ -108,7 +108,10 @@ class ManagerView:
         buffer: int = 1024,
         overflow: Overflow | str = Overflow.DROP_OLDEST,
     ) -> Subscription[Any]:
-        """Return a stream of what happens to devices and in the tree, from now on.
+        """Return a stream of what happens to devices, serial ports and in the tree, from now on.
+
+        `DeviceEvent`, `PortAppeared` and `PortGone`, and the events of the tree. Ports are watched
+        while somebody listens to their events; `list_ports()` says what is there.
 
         Args:
             types: the classes of events that are wanted; none for all.

@@ -9,6 +9,8 @@ import pytest
 
 from klemheist.cli import progress
 from klemheist.cli.main import FAILED, OK, USAGE, main
+from klemheist.transports import ports
+from tests.boards.usb_bus import CH340, ON_BOARD, PICO
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +114,20 @@ def test_a_host_file_that_is_not_there_is_named_in_one_line(capsys, words):
 def test_a_file_that_is_not_there_is_told(capsys):
     assert main(["cat", ":nix"]) == FAILED
     assert "nix: no such file on the device" in capsys.readouterr().err
+
+
+def test_devices_are_listed_by_the_url_that_names_each_best(capsys, monkeypatch):
+    found = [ON_BOARD, PICO.port("/dev/ttyACM0"), CH340.port("/dev/ttyUSB0")]
+    monkeypatch.setattr(ports, "comports", lambda: found)
+
+    assert main(["devices"]) == OK
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(maxsplit=1) for line in lines[:3]] == [
+        ["usb:serial=E6614C311B7F7B2A", "Board in FS mode at /dev/ttyACM0"],
+        ["/dev/ttyS0"],
+        ["usb:vid=1a86&pid=7523", "USB Serial at /dev/ttyUSB0"],
+    ]
 
 
 def test_names_come_from_the_configuration(capsys, place):
