@@ -279,7 +279,9 @@ class FdLink:
         try:
             self._receiver.received(data)
         except Exception:  # noqa: BLE001 - a receiver's bug must not stop the link
-            logger.exception("a link's receiver failed; the bytes it was given are lost")
+            logger.bind(device=self.url).exception(
+                "a link's receiver failed; the bytes it was given are lost"
+            )
 
     def _lose(self, error: OSError | None) -> None:
         """Stop, and tell; the descriptors stay open until `close`: it frees all at once."""

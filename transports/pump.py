@@ -143,7 +143,9 @@ class PumpLink:
             try:
                 self._receiver.received(data)
             except Exception:  # noqa: BLE001 - a receiver's bug must not end the link
-                logger.exception("a link's receiver failed; the bytes it was given are lost")
+                logger.bind(device=self.url).exception(
+                    "a link's receiver failed; the bytes it was given are lost"
+                )
 
     def _write(self) -> None:
         port = self._port

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from loguru import logger
 
@@ -17,6 +17,9 @@ from klemheist.transports.repl.conversation import Board
 from klemheist.transports.repl.frames import FrameKind
 from klemheist.transports.repl.lines import Gone, Procedure, Silent
 from klemheist.transports.repl.procedures import evaluated
+
+if TYPE_CHECKING:
+    from loguru import Logger
 
 MOST_TRIES: Final = 3
 """How often a device may fail under one debt."""
@@ -35,9 +38,14 @@ class Debt:
 
 
 class Debts:
-    """What is owed to one device, oldest first."""
+    """What is owed to one device, oldest first.
 
-    def __init__(self) -> None:
+    Args:
+        log: takes what failed.
+    """
+
+    def __init__(self, log: Logger = logger) -> None:
+        self._log = log
         self._debts: list[Debt] = []
         self._lock = threading.Lock()
 
@@ -56,11 +64,11 @@ class Debts:
     def add_code(self, label: str, code: str, *, boot: str | None) -> None:
         """Owe the execution of code in a namespace of its own."""
         source = f"exec({code!r},{{}})"
-        self.add(Debt(label, lambda board: _run(board, source), boot))
+        self.add(Debt(label, lambda board: self._run(board, source), boot))
 
     def add_agent_code(self, label: str, code: str, *, boot: str) -> None:
         """Owe the evaluation of an expression in the agent's own namespace."""
-        self.add(Debt(label, lambda board: _run(board, code), boot))
+        self.add(Debt(label, lambda board: self._run(board, code), boot))
 
     def pay(self, board: Board) -> Procedure[int]:
         """Do all of it, in reverse order; return how many were done. Void ones are dropped.
@@ -88,11 +96,13 @@ class Debts:
             with self._lock:
                 self._debts.append(replace(debt, tries=debt.tries + 1))
         else:
-            logger.error("owed cleanup {} failed {} times and is given up", debt.label, MOST_TRIES)
+            self._log.error(
+                "owed cleanup {} failed {} times and is given up", debt.label, MOST_TRIES
+            )
 
-
-def _run(board: Board, source: str) -> Procedure[object]:
-    frame, error = yield from evaluated(board, source)
-    if frame.kind is not FrameKind.VALUE:
-        logger.warning("owed cleanup failed: {} {}", frame.text, error.decode("utf-8", "replace"))
-    return None
+    def _run(self, board: Board, source: str) -> Procedure[object]:
+        frame, error = yield from evaluated(board, source)
+        if frame.kind is not FrameKind.VALUE:
+            text = error.decode("utf-8", "replace")
+            self._log.warning("owed cleanup failed: {} {}", frame.text, text)
+        return None

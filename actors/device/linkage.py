@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from loguru import logger
-
 from klemheist.actors.background import in_background
 from klemheist.actors.runtime.future import Future
 from klemheist.transports.errors import LinkError
@@ -105,7 +103,7 @@ class Linkage:
             try:
                 link.write(data)
             except LinkError as error:
-                logger.warning("{}: {}", self._port.url, error)
+                self._port.report.warning("{}: {}", self._port.url, error)
 
     def interrupt(self) -> None:
         """Send Ctrl-C ahead of everything."""

@@ -26,6 +26,7 @@ from klemheist.transports.repl.conversation import Board
 
 from .call import Call
 from .debts import Debts
+from .report import Reporter
 from .states import LIFE, DeviceState, Happening
 
 if TYPE_CHECKING:
@@ -121,11 +122,13 @@ class Port:
         self.closed: Future[None] = Future()
         """Resolved when the link is closed for good and its process, if any, is gone."""
         self.receiver: Receiver | None = None
-        self.debts = Debts()
+        self.report = logger.bind(device=url)
+        self.debts = Debts(self.report)
         """Cleanup that is owed to the device."""
         self.counters = Counters()
         self._kept: list[tuple[Call, Future[Any]]] = []
         self._listeners: list[Callable[[DeviceEvent], object]] = []
+        self._reporter = Reporter(self.report)
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -252,7 +255,8 @@ class Port:
     def emit(
         self, kind: str, text: str = "", *, same_boot: bool = False, data: bytes = b""
     ) -> None:
-        """Tell all listeners."""
+        """Tell the log and all listeners."""
+        self._reporter.tell(kind, text)
         listeners = self._listeners
         if listeners:
             event = DeviceEvent(self.url, kind, text, self.generation, same_boot, data)
@@ -260,4 +264,4 @@ class Port:
                 try:
                     fn(event)
                 except Exception:  # noqa: BLE001 -- a listener's bug must not crash the device
-                    logger.exception("a listener of {} failed", self.url)
+                    self.report.exception("a listener of {} failed", self.url)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 
 from klemheist.actors.done import Done
+from klemheist.actors.notebook import table
 
 
 class CancelToken:
@@ -117,6 +118,11 @@ class ResourceUsageStats:
     resources_by_type: Mapping[str, int] = field(default_factory=dict)
     background_threads: int = 0
     deployed_methods: int = 0
+
+    def _repr_html_(self) -> str:
+        facts = {each.name: getattr(self, each.name) for each in fields(self)}
+        kinds = (f"{count} {kind}" for kind, count in self.resources_by_type.items())
+        return table("what a session holds", facts | {"resources_by_type": ", ".join(kinds)})
 
 
 _local = threading.local()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from klemheist.actors.notebook import table
 from klemheist.actors.streams import Overflow
 
 from .contexts import DeviceContext, ExecutorContext
@@ -37,6 +38,12 @@ class SessionView:
 
     def __repr__(self) -> str:
         return f"<session {self.session_id} on {self._core.port.url}, {self.status}>"
+
+    def _repr_html_(self) -> str:
+        facts = self._core.describe()
+        for name in ("tasks", "held"):
+            facts[name] = ", ".join(facts[name])
+        return table("session", facts)
 
     @property
     def session_id(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from klemheist.actors.notebook import grid
 from klemheist.actors.runtime import Future
 from klemheist.actors.streams import Overflow
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_COLUMNS = ("session", "device", "status", "held")
+
 
 class ManagerView:
     """What needs no waiting: the same for both managers."""
@@ -47,6 +50,13 @@ class ManagerView:
     def __repr__(self) -> str:
         stats = self._core.sessions.stats()
         return f"<{type(self).__name__} {self.state}, {stats.active_session_count} sessions>"
+
+    def _repr_html_(self) -> str:
+        rows = (
+            (core.session_id, core.port.url, core.status, len(core.ledger.entries()))
+            for core in self._core.sessions.all()
+        )
+        return grid(f"{type(self).__name__}, {self.state}", _COLUMNS, rows)
 
     @property
     def options(self) -> SessionOptions:

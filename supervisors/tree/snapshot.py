@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from klemheist.actors.notebook import drawing
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
@@ -113,6 +115,9 @@ class Tree:
         rows = [(self.path.rpartition("/")[2], self.note), *_rows(self, "")]
         width = max(len(label) for label, _ in rows) + 2
         return "\n".join(f"{label:{width}}{note}".rstrip() for label, note in rows)
+
+    def _repr_html_(self) -> str:
+        return drawing(self.render())
 
     def to_dict(self) -> dict[str, Any]:
         """The tree as plain data, for JSON."""
