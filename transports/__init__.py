@@ -27,7 +27,7 @@ from .errors import (
 from .identity import PortInfo
 from .link import MAX_UNSENT, Link, Receiver, Reset
 from .ports import list_ports
-from .registry import create_link, links_to
+from .registry import create_link
 from .url import DeviceURL, parse_url
 
 __all__ = [
@@ -48,7 +48,6 @@ __all__ = [
     "Reset",
     "UnknownScheme",
     "create_link",
-    "links_to",
     "list_ports",
     "parse_url",
 ]

@@ -5,13 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .ports import Finder
 from .url import parse_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from klemheist.transports.link import Link
+    from klemheist.transports.ports import Finder
 
 _LINKS = {
     "serial": ("klemheist.transports.serial", "create_serial_link"),
@@ -32,27 +30,18 @@ _FOUND = ("serial", "usb")
 """The schemes whose device may come back under another name."""
 
 
-def create_link(url: str) -> Link:
+def create_link(url: str, finder: Finder | None = None) -> Link:
     """Make the link of a device URL, unopened.
 
-    Raises:
-        UnknownScheme: see `parse_url`.
-    """
-    return links_to(url)()
-
-
-def links_to(url: str) -> Callable[[], Link]:
-    """Return what makes links to one device, and finds its port again by identity.
+    Args:
+        url: the device.
+        finder: where it stands for one device, it knows the device's port again by identity.
 
     Raises:
         UnknownScheme: see `parse_url`.
     """
     parsed = parse_url(url)
-    memory = (Finder(parsed),) if parsed.scheme in _FOUND else ()
-
-    def make() -> Link:
-        module, name = _LINKS[parsed.scheme]
-        link: Link = getattr(import_module(module), name)(parsed, *memory)
-        return link
-
-    return make
+    module, name = _LINKS[parsed.scheme]
+    known = (finder,) if parsed.scheme in _FOUND else ()
+    link: Link = getattr(import_module(module), name)(parsed, *known)
+    return link

@@ -14,7 +14,8 @@ from klemheist.actors.session.remote import Numbers
 from klemheist.supervisors.core.child import ChildSpec, Restart, child
 from klemheist.supervisors.core.errors import ChildNotFound
 from klemheist.transports.errors import LinkLost
-from klemheist.transports.registry import links_to
+from klemheist.transports.ports import Finder
+from klemheist.transports.registry import create_link
 from klemheist.transports.url import parse_url
 
 from .device_node import DeviceNode
@@ -69,12 +70,13 @@ class Devices:
         Raises (in the future):
             LinkError: it cannot be opened; it may be tried again.
         """
-        key = parse_url(url).key
+        parsed = parse_url(url)
+        key, finder = parsed.key, Finder(parsed)
         with self._lock:
             record = self._records.get(key)
             is_new = record is None
             if record is None:
-                port = Port(key, links_to(url), FIRMWARE)
+                port = Port(key, lambda: create_link(url, finder), FIRMWARE)
                 record = self._records[key] = DeviceRecord(port)
         if is_new:
             self._start(record, options)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from klemheist.transports import LinkAmbiguous, LinkError, create_link, links_to, list_ports, ports
+from klemheist.transports import LinkAmbiguous, LinkError, create_link, list_ports, ports
 from klemheist.transports.identity import PortInfo, Wanted, find_again, find_port, url_of
 from klemheist.transports.url import parse_url, parse_usb
 from tests.boards.usb_bus import (
@@ -204,6 +205,11 @@ def bus(tmp_path, monkeypatch):
     with UsbBus(tmp_path) as bus:
         monkeypatch.setattr(ports, "comports", bus.comports)
         yield bus
+
+
+def links_to(url):
+    """Make links as a manager does, which knows its device again."""
+    return partial(create_link, url, ports.Finder(parse_url(url)))
 
 
 def talk(link):

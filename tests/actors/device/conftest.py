@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,7 +17,9 @@ from klemheist.actors.device.port import DeviceEvent, Port
 from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.runtime.timers import TIMERS
 from klemheist.actors.session.remote import Namespace, Numbers, Place
-from klemheist.transports.registry import links_to
+from klemheist.transports.ports import Finder
+from klemheist.transports.registry import create_link
+from klemheist.transports.url import parse_url
 from tests.boards.tcp_board import TcpBoard
 
 if TYPE_CHECKING:
@@ -37,7 +40,11 @@ class Rig:
     def __init__(self, url: str, *, firmware: dict[str, Any] | None = None, **options: Any) -> None:
         self.events: list[DeviceEvent] = []
         self._changed = threading.Condition()
-        self.port = Port(url, links_to(url), {} if firmware is None else firmware)
+        self.port = Port(
+            url,
+            partial(create_link, url, Finder(parse_url(url))),
+            {} if firmware is None else firmware,
+        )
         self.port.listen(self._heard)
         self._options = {"reopening": Reopening(first=0.02, longest=0.1), **options}
         self._numbers = Numbers()
