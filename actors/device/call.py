@@ -82,6 +82,10 @@ class FairQueue:
     def __len__(self) -> int:
         return sum(map(len, self._lanes.values()))
 
+    def waiting(self) -> int:
+        """How many calls wait, about: from any thread, while lanes come and go."""
+        return sum(map(len, tuple(self._lanes.values())))
+
     def __bool__(self) -> bool:
         return bool(self._lanes)
 

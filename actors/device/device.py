@@ -86,6 +86,11 @@ class Device(Actor):
 
     # -- from any thread -----------------------------------------------------------------------
 
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return self._intake.waiting
+
     def submit(self, call: Call) -> Future[Any]:
         """Take a call; its future is resolved by its deadline at the latest."""
         call.future = CallFuture(self.port.present_link, partial(self._cancel_later, call))
@@ -126,11 +131,13 @@ class Device(Actor):
             return None
         adopt = partial(self._adopt, make_call)
         express = Express(self._talk, line, adopt, self._handle)
+        port.meter.begin()
         if not express.run(link):
             return None
         if express.frame is None:
             self._next()
             return express.future
+        port.meter.end()
         port.board.taken()
         port.counters.calls += 1
         return express.frame

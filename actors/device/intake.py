@@ -43,6 +43,7 @@ class Intake:
             else:
                 call.tries += 1
                 self._port.counters.calls += 1
+                self._port.meter.begin()
                 self.current = call
                 return call
         return None
@@ -57,12 +58,14 @@ class Intake:
         """Give the current call its result."""
         call, self.current = self.current, None
         if call is not None:
+            self._port.meter.end()
             call.future.set(value)
 
     def refuse(self, error: BaseException) -> None:
         """Give the current call an error that is its own."""
         call, self.current = self.current, None
         if call is not None:
+            self._port.meter.end()
             call.future.set_exception(error)
 
     def lose(self, kind: type[LinkError], message: str) -> None:
@@ -117,6 +120,11 @@ class Intake:
         if self.current is not None:
             deadlines.append(self.current.deadline)
         return min(deadlines, default=None)
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait; from any thread."""
+        return self._queue.waiting()
 
     def __len__(self) -> int:
         return len(self._queue)

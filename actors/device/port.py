@@ -26,6 +26,7 @@ from klemheist.transports.repl.conversation import Board
 
 from .call import Call
 from .debts import Debts
+from .meter import Meter
 from .report import Reporter
 from .states import LIFE, DeviceState, Happening
 
@@ -68,6 +69,10 @@ _OVER: Final = (DeviceState.FAILED, DeviceState.STOPPED)
 
 class Brain(Protocol):
     """What the port needs of the Device actor that drives it now."""
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait; from any thread."""
 
     def submit(self, call: Call) -> Future[Any]:
         """Take a call, from any thread."""
@@ -126,6 +131,7 @@ class Port:
         self.debts = Debts(self.report)
         """Cleanup that is owed to the device."""
         self.counters = Counters()
+        self.meter = Meter()
         self._kept: list[tuple[Call, Future[Any]]] = []
         self._listeners: list[Callable[[DeviceEvent], object]] = []
         self._reporter = Reporter(self.report)
@@ -146,6 +152,12 @@ class Port:
     def present_link(self) -> Link | None:
         """Return the open link, if there is one."""
         return self.link
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for the device, besides the one that it is at."""
+        brain = self.brain
+        return len(self._kept) + (0 if brain is None else brain.waiting)
 
     @property
     def is_away(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from klemheist import KlemheistError
 
-from . import demo, files, programs, repl, verbs
+from . import demo, files, programs, repl, top, verbs
 
 PLUS: Final = "+"
 """Stands between commands that share a session."""
@@ -96,6 +96,21 @@ VERBS: Final = (
         ("klemheist devices",),
     ),
     Verb("info", verbs.info, "show what a device can do", (), ("klemheist --device pico info",)),
+    Verb(
+        "top",
+        top.run,
+        "show the devices and sessions of running services",
+        (
+            ("--pid", {"type": int, "help": "only this process"}),
+            ("--once", {"action": "store_true", "help": "show it once, and leave"}),
+            ("--json", {"action": "store_true", "help": "the same as data, a line each time"}),
+            (
+                "--interval",
+                {"type": top.seconds, "default": 1.0, "metavar": "SECONDS", "help": "1 by default"},
+            ),
+        ),
+        ("klemheist top", "klemheist top --once --json", "klemheist --device pico top"),
+    ),
     Verb("repl", repl.run, "talk to the device; Ctrl-] leaves", (), ("klemheist repl",)),
     Verb(
         "ls",

@@ -6,6 +6,8 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from loguru import logger
+
 from klemheist.actors.errors import (
     CapabilityError,
     ResourceCleanupError,
@@ -33,6 +35,8 @@ from .plug import PlugWatch, PortEvent
 from .registry import Registry
 from .session_node import CLOSE_WITHIN, SessionNode
 from .stats import PerformanceMonitor
+from .status import status_of
+from .status_socket import StatusServer, wanted
 
 if TYPE_CHECKING:
     from klemheist.actors.device.port import Capabilities, DeviceEvent, Port
@@ -54,6 +58,7 @@ class ManagerCore:
         *,
         journal: Journal | None = None,
         monitor: PerformanceMonitor | None = None,
+        status: bool | None = None,
     ) -> None:
         self.options = options or SessionOptions()
         self.monitor = monitor or PerformanceMonitor()
@@ -68,6 +73,7 @@ class ManagerCore:
         self.sessions = Registry(self.options.max_concurrent_sessions)
         self._closing: Future[None] | None = None
         self._lock = threading.RLock()
+        self._status = self._show_status(status)
 
     # -- state -------------------------------------------------------------------------------------
 
@@ -110,7 +116,22 @@ class ManagerCore:
     @property
     def is_started(self) -> bool:
         """Whether anything runs that has to be closed."""
-        return self._root is not None
+        return self._root is not None or self._status is not None
+
+    def status(self) -> dict[str, Any]:
+        """Return devices, sessions and what they hold as plain data; see `status_of`."""
+        return status_of(self)
+
+    def _show_status(self, asked: bool | None) -> StatusServer | None:  # noqa: FBT001 -- passed on
+        if not wanted(asked):
+            return None
+        try:
+            return StatusServer(self.status)
+        except CapabilityError as error:
+            if asked:
+                raise
+            logger.warning("{}", error)  # a variable of the environment must not stop a service
+            return None
 
     def ports(self) -> tuple[Port, ...]:
         """Return the devices that were opened."""
@@ -318,6 +339,9 @@ class ManagerCore:
         self._closing.set(None)
 
     def _end_events(self) -> None:
+        server, self._status = self._status, None
+        if server is not None:
+            server.close()
         self._plug.close()
         self.told.close()
         rest()

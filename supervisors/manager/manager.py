@@ -36,6 +36,8 @@ class SessionManager(ManagerView):
         options: the clocks and limits of all sessions.
         journal: where ledgers are written down; memory only where it is not given.
         monitor: counts and times what is done; `klemheist.prometheus` has one for scrapers.
+        status: whether `klemheist top` of the same user can see it; as `KLEMHEIST_STATUS=1` says
+            where it is not given.
     """
 
     def create_session(

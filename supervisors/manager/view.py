@@ -42,8 +42,9 @@ class ManagerView:
         *,
         journal: Journal | None = None,
         monitor: PerformanceMonitor | None = None,
+        status: bool | None = None,
     ) -> None:
-        self._core = ManagerCore(options, journal=journal, monitor=monitor)
+        self._core = ManagerCore(options, journal=journal, monitor=monitor, status=status)
         self._deployments = Deployments(self._core)
         warn_if_dropped(self, self._core)
 
@@ -107,6 +108,16 @@ class ManagerView:
     def devices(self) -> tuple[Port, ...]:
         """Return the devices that this manager has opened."""
         return self._core.ports()
+
+    def status(self) -> dict[str, Any]:
+        """Return devices, sessions and what each holds as plain data: what `klemheist top` shows.
+
+        Keys: `pid`, `program`, `version`, `time`, `state`, `sessions`, `restarts` and `devices`. Of
+        each device `url`, `state`, `generation`, `calls`, their `rate` in a second, `median` and
+        `p99` seconds (None without calls in the last ten seconds), `waiting` calls, `faults`,
+        `reopened`, `owed` cleanups, `restarts` and its `sessions`.
+        """
+        return self._core.status()
 
     def snapshot(self) -> Tree | None:
         """Return the supervision tree; None before anything was started."""

@@ -76,7 +76,7 @@ def test_debug_raises(place):
         main(["--debug", "run", "nix.py"])
 
 
-@pytest.mark.parametrize("verb", ["demo", "run", "exec", "eval", "deploy", "devices", "info",
+@pytest.mark.parametrize("verb", ["demo", "run", "exec", "eval", "deploy", "devices", "info", "top",
                                   "repl", "ls", "cat", "cp", "rm"])  # fmt: skip
 def test_every_verb_has_help_with_an_example(capsys, verb):
     assert main([verb, "--help"]) == OK
