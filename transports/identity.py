@@ -180,7 +180,7 @@ def _list(found: Sequence[PortInfo], ports: Sequence[PortInfo]) -> str:
 def _name(port: PortInfo) -> str:
     """Name a port for people, in one line whatever the device calls itself."""
     said = printable(port.description)
-    return f"{said} at {port.device}" if said and said != "n/a" else port.device
+    return f"{said} at {port.device}" if said else port.device
 
 
 def printable(text: str) -> str:

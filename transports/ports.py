@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from klemheist.transports.url import DeviceURL
 
+_NOTHING = (None, "", "n/a")
+"""What pyserial says of a port that says nothing of itself."""
+
 
 def list_ports() -> tuple[PortInfo, ...]:
     """Return the serial ports of this machine, sorted by name.
@@ -44,7 +47,7 @@ def comports() -> Iterable[Any]:
 def _info(port: Any) -> PortInfo:
     return PortInfo(
         port.device,
-        printable(port.description or ""),
+        "" if port.description in _NOTHING else printable(port.description),
         port.serial_number,
         port.vid,
         port.pid,

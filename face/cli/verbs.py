@@ -57,9 +57,7 @@ def devices(stay: Stay, args: Namespace) -> int:
 
 def _said(port: PortInfo) -> str:
     """Say what a port is, and what it is called today where its URL does not."""
-    words = [port.description if port.description != "n/a" else ""]
-    words += [f"at {port.device}"] * (port.url != port.device)
-    return " ".join(filter(None, words))
+    return port.description + (f" at {port.device}" if port.url != port.device else "")
 
 
 def info(stay: Stay, args: Namespace) -> int:

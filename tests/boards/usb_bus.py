@@ -110,15 +110,9 @@ class UsbBoard:
         self._outer: tuple[int, int] | None = None
         self._orders: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._woken, self._wake = os.pipe()
-        self._inner, theirs = pty.openpty()
-        tty.setraw(theirs)
-        self._process = subprocess.Popen(
-            [sys.executable, str(HOST), "--root", str(folder)],
-            stdin=theirs,
-            stdout=theirs,
-            start_new_session=True,
-        )
-        os.close(theirs)
+        self._inner, self._chip = pty.openpty()
+        tty.setraw(self._chip)
+        self._start()
         self._thread = threading.Thread(target=self._pump, name="usb-board", daemon=True)
         self._thread.start()
 
@@ -143,8 +137,22 @@ class UsbBoard:
         self._thread.join()
         self._process.kill()
         self._process.wait()
-        for fd in (self._inner, self._woken, self._wake):
+        for fd in (self._inner, self._chip, self._woken, self._wake):
             os.close(fd)
+
+    def reset(self) -> None:
+        """Press its reset button: the interpreter boots anew, and the adapter stays."""
+        self._process.kill()
+        self._process.wait()
+        self._start()
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(HOST), "--root", str(self._folder)],
+            stdin=self._chip,
+            stdout=self._chip,
+            start_new_session=True,
+        )
 
     def _plug(self, name: str) -> None:
         self._unplug()

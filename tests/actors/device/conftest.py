@@ -40,11 +40,9 @@ class Rig:
     def __init__(self, url: str, *, firmware: dict[str, Any] | None = None, **options: Any) -> None:
         self.events: list[DeviceEvent] = []
         self._changed = threading.Condition()
-        self.port = Port(
-            url,
-            partial(create_link, url, Finder(parse_url(url))),
-            {} if firmware is None else firmware,
-        )
+        known = [Finder(parse_url(url))] if url.startswith(("usb:", "/")) else []
+        links = partial(create_link, url, *known)
+        self.port = Port(url, links, {} if firmware is None else firmware)
         self.port.listen(self._heard)
         self._options = {"reopening": Reopening(first=0.02, longest=0.1), **options}
         self._numbers = Numbers()

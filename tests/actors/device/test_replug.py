@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import serial
 
 from klemheist.transports import ports
-from klemheist.transports.errors import LinkLost
-from tests.boards.usb_bus import PICO, PICO_2, UsbBus
+from klemheist.transports.errors import LinkLost, LinkTimeout
+from klemheist.transports.repl.ladder import Rung
+from tests.boards.usb_bus import MICROBIT, PICO, PICO_2, UsbBus
 
-from .conftest import BUSY
+from .conftest import BUSY, SECONDS
 
 
 @pytest.fixture
@@ -43,6 +45,43 @@ def test_a_call_in_flight_fails_when_its_board_is_pulled_out(make_rig, bus):
     assert rig.fails(running, LinkLost).maybe_executed
     pico.plug("ttyACM1")
     assert rig.run("1") == 1
+
+
+DEAF = """
+def deaf():
+    while True:
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            pass
+"""
+
+
+def test_a_board_that_is_deaf_to_all_else_is_reset_by_its_adapter(make_rig, bus, monkeypatch):
+    """A pseudo-terminal has no lines: where the break would act, the board's button is pressed."""
+    board = bus.board(MICROBIT)
+    board.plug("ttyACM0")
+    monkeypatch.setattr(serial.Serial, "send_break", lambda self, seconds: board.reset())
+    rig = make_rig("usb:vid=0d28").up()
+    rig.run(DEAF)
+    error = rig.fails(rig.submit("deaf()", timeout=0.2), LinkTimeout)
+    assert error.recovery.get(timeout=SECONDS).rung is Rung.HARD_RESET
+    assert rig.told("rung")[-1] == "hard reset"
+    assert rig.run("6 * 7") == 42
+    assert rig.port.generation == 2
+
+
+def test_without_such_an_adapter_the_board_is_down_and_tried_again(make_rig, bus):
+    board = bus.board(PICO)
+    board.plug("ttyACM0")
+    rig = make_rig("usb:vid=2e8a").up()
+    rig.run(DEAF)
+    error = rig.fails(rig.submit("deaf()", timeout=0.2), LinkTimeout)
+    with pytest.raises(LinkLost, match="no rung of the ladder worked"):
+        error.recovery.get(timeout=SECONDS)
+    board.reset()  # by hand
+    assert rig.run("6 * 7") == 42
+    assert rig.port.generation == 2
 
 
 def test_two_boards_that_swap_their_names_keep_their_sessions_apart(make_rig, bus):
