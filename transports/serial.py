@@ -140,6 +140,7 @@ class PortLink(_Found, FdLink):
         try:
             port = serial.Serial(info.device, exclusive=True, timeout=0, **_settings(self._parsed))
             self._port = port
+            _tell_nothing_from_end(port.fileno())
             board.take(port, UP)
             fds = os.dup(port.fileno()), os.dup(port.fileno())  # copies: the port closes its own
         except (OSError, ValueError) as error:  # SerialException is an OSError
@@ -203,6 +204,19 @@ class WindowsLink(_Found, HandlerLink):
         """See `Link.close`."""
         self._leave()
         super().close()
+
+
+def _tell_nothing_from_end(fd: int) -> None:
+    """Have a read of a port that has nothing fail, as everywhere else.
+
+    As pyserial sets it up (VMIN 0) it returns no bytes, which means the end: a thread that comes to
+    read what another one has just read would take the port for unplugged.
+    """
+    import termios  # noqa: PLC0415 -- POSIX alone has it
+
+    attributes = termios.tcgetattr(fd)
+    attributes[6][termios.VMIN] = 1
+    termios.tcsetattr(fd, termios.TCSANOW, attributes)
 
 
 def _settings(url: DeviceURL) -> dict[str, Any]:

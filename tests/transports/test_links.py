@@ -279,6 +279,14 @@ class TestSerialPort(EchoSuite, PeerSuite):
         with pytest.raises(LinkPermissionError, match=r"join its group: sudo usermod -aG [a-z]+ "):
             create_link(peer.url).open(Inbox())
 
+    def test_a_look_at_a_port_that_has_nothing_is_no_loss(self, peer):
+        """Two threads may be told of the same bytes; the second one finds none."""
+        with Opened(peer) as opened:
+            opened.ready()
+            opened.link._ready()
+            opened.ready()
+            assert opened.inbox.errors == []
+
     def test_a_busy_port_names_its_holder(self, peer):
         with Opened(peer), pytest.raises(LinkBusy, match=f"by process {os.getpid()} "):
             create_link(peer.url).open(Inbox())
