@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -261,6 +263,25 @@ def test_listening_to_the_kernel_leaves_nothing_behind():
     news.close()
     news.close()
     assert Holdings.become(before)
+
+
+UEVENT = next(iter(sorted(Path("/sys/class/tty").glob("ttyS*/uevent"))), Path("/nowhere"))
+
+
+@pytest.mark.skipif(not os.access(UEVENT, os.W_OK), reason="needs root, and a port, on Linux")
+def test_the_kernel_says_when_to_look(monkeypatch):
+    """The kernel itself speaks; only the list of ports is recorded."""
+    desk = []
+    monkeypatch.setattr(ports, "comports", lambda: list(desk))
+    monkeypatch.setattr(plug, "SELDOM_SECONDS", 86400.0)
+    first = threading.Event()
+    changes = plug.changes
+    monkeypatch.setattr(plug, "changes", lambda *each: (first.set(), changes(*each))[1])
+    with SessionManager() as manager, manager.events(PortEvent) as events:
+        assert first.wait(SECONDS)
+        desk.append(CH340.port("/dev/ttyUSB0"))
+        UEVENT.write_text("add")
+        assert events.get(timeout=SECONDS).port.device == "/dev/ttyUSB0"
 
 
 def test_a_burst_of_news_is_one_change():

@@ -127,6 +127,20 @@ def test_a_disposed_manager_shows_nothing(place):
     assert list(place.iterdir()) == []
 
 
+def test_a_manager_that_is_dropped_shows_nothing_any_more(place, within):
+    managers = [SessionManager(status=True)]
+    path = socket_of(managers[0])
+    with pytest.warns(ResourceWarning, match="never closed"):
+        managers.clear()  # nobody else holds it
+    assert within(lambda: not path.exists())
+
+
+def test_a_process_that_ends_without_closing_leaves_no_socket(place):
+    code = "import klemheist; manager = klemheist.SessionManager(status=True)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
+    assert list(place.iterdir()) == []
+
+
 def test_without_being_asked_nothing_is_shown(place):
     with SessionManager() as manager:
         assert manager._core._status is None
