@@ -22,7 +22,10 @@ Status = dict[str, Any]
 def only(found: Iterable[Status], url: str) -> list[Status]:
     """Return what there is of one device: the services that have it, without their others."""
     cut = [
-        {**status, "devices": [each for each in status.get("devices", ()) if each["url"] == url]}
+        {
+            **status,
+            "devices": [each for each in status.get("devices", ()) if each.get("url") == url],
+        }
         for status in found
     ]
     return [status for status in cut if status["devices"]]
@@ -32,7 +35,14 @@ def lines(found: Sequence[Status]) -> list[str]:
     """Return the whole picture as text; nothing of it does anything to a terminal."""
     if not found:
         return ["no service shows its status"]
-    return [line for status in found for line in _service(status)]
+    return [line for status in found for line in _understood(status)]
+
+
+def _understood(status: Status) -> list[str]:
+    try:
+        return list(_service(status))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return [printable(f"{status.get('pid')} speaks as version {status.get('version')} does")]
 
 
 def _service(status: Status) -> Iterator[str]:

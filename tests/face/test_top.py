@@ -84,6 +84,12 @@ def test_the_picture_of_nothing_and_of_a_service_that_hangs():
     ]
 
 
+@pytest.mark.parametrize("change", [{"sessions": 3}, {"devices": [{}]}, {"state": None}])
+def test_a_service_of_another_version_does_not_hide_the_others(change):
+    shown = top_view.lines([status(version="9.9", **change), status()])
+    assert shown == ["7 speaks as version 9.9 does", *top_view.lines([status()])]
+
+
 def test_no_name_does_anything_to_the_terminal():
     evil = "\x1b[2J\r\nevil\x07"
     session = {**SESSION, "id": evil, "holds": {evil: 1}}

@@ -23,8 +23,10 @@ from klemheist.transports import (
     LinkPermissionError,
     create_link,
     microbit,
+    ports,
     reactor,
 )
+from tests.boards.usb_bus import PICO
 from tests.transports.conformance import (
     SECONDS,
     BoardPeer,
@@ -289,6 +291,24 @@ class TestSerialPort(EchoSuite, PeerSuite):
 
     def test_a_busy_port_names_its_holder(self, peer):
         with Opened(peer), pytest.raises(LinkBusy, match=f"by process {os.getpid()} "):
+            create_link(peer.url).open(Inbox())
+
+
+class TestUsbPort(EchoSuite, PeerSuite):
+    @pytest.fixture
+    def peer(self, monkeypatch):
+        terminal = Terminal()
+        found = [PICO.port(terminal.url)]
+        monkeypatch.setattr(ports, "comports", lambda: found)
+        terminal.url = "usb:vid=2e8a&pid=0005"
+        yield terminal
+        if terminal.thread.is_alive():
+            os.write(terminal.theirs, STOP)
+            terminal.thread.join()
+        terminal.close()
+
+    def test_a_busy_port_is_named_by_both_its_names(self, peer):
+        with Opened(peer), pytest.raises(LinkBusy, match=r"usb:\S+ \(/dev/\S+\) is in use by"):
             create_link(peer.url).open(Inbox())
 
 
