@@ -105,7 +105,7 @@ def test_the_protocol_has_no_clock_no_thread_and_no_socket():
 
 
 @pytest.mark.parametrize(
-    "name", ["codec", "identity", "login", "profiles", "telnet", "url", "websocket"]
+    "name", ["codec", "identity", "login", "profiles", "query", "telnet", "url", "usb", "websocket"]
 )
 def test_nor_has_any_other_pure_module_of_the_transports(name):
     found = {each.split(".")[0] for each in imports(ROOT / "transports" / f"{name}.py")}

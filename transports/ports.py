@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from klemheist.transports.errors import LinkError
 from klemheist.transports.identity import PortInfo, find_again, find_port, printable, url_of
-from klemheist.transports.url import parse_usb
+from klemheist.transports.usb import parse_usb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,7 +74,8 @@ class Finder:
             LinkAmbiguous: there are several that fit.
         """
         if self._url.scheme == "usb":
-            return find_port(parse_usb(self._url.target), list_ports(), self._url.key)
+            wanted = parse_usb(self._url.target, self._url.key)
+            return find_port(wanted, list_ports(), self._url.key)
         ports: tuple[PortInfo, ...] = ()
         with suppress(LinkError):  # a path can be opened all the same
             ports = list_ports()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import unquote, urlencode
 
 from klemheist.transports.errors import UnknownScheme
-from klemheist.transports.identity import Wanted
+from klemheist.transports.query import read_options
+from klemheist.transports.usb import parse_usb
 
 DEFAULT_BAUDRATE = 115200
 """What nearly every board's UART has; USB ports ignore it."""
@@ -49,9 +50,6 @@ _SERIAL_CHOICES: dict[str, frozenset[str]] = {
     "dtr": frozenset({"0", "1"}),
     "rts": frozenset({"0", "1"}),
 }
-_USB_WORDS = frozenset({"vid", "pid", "serial", "location"})
-_USB_NUMBER = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,4})")
-_USB_USE = "usb:serial=E6614C…, usb:vid=2e8a&pid=0005 or usb:location=1-1.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +138,6 @@ def _by_scheme(scheme: str, rest: str, text: str) -> DeviceURL:
     raise UnknownScheme(f"{text!r}: unknown scheme {scheme!r}; use {_USES}")
 
 
-def _options(query: str, text: str, allowed: frozenset[str]) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if query else []
-    except ValueError as error:
-        raise UnknownScheme(f"{text!r}: its options are no list of name=value") from error
-    for name, _ in pairs:
-        if name not in allowed:
-            known = ", ".join(sorted(allowed)) or "none"
-            raise UnknownScheme(f"{text!r}: unknown option {name!r}; allowed: {known}")
-    return dict(pairs)
-
-
 def _build(scheme: str, target: str, options: dict[str, str], plain: str) -> DeviceURL:
     """Build the value; `plain` is the key's part before the query."""
     ordered = tuple(sorted(options.items()))
@@ -166,13 +152,13 @@ def _serial_url(rest: str, text: str) -> DeviceURL:
 def _serial(target: str, text: str, query: str) -> DeviceURL:
     if not target:
         raise UnknownScheme(f"{text!r} names no port; use serial:///dev/ttyUSB0 or serial://COM3")
-    options = _serial_options(query, text)
+    options = _serialread_options(query, text)
     target = target.upper() if _COM_PORT.fullmatch(target) else target
     return _build("serial", target, options, f"serial://{target}" if options else target)
 
 
-def _serial_options(query: str, text: str) -> dict[str, str]:
-    options = _options(query, text, frozenset(_SERIAL_CHOICES) | {"baudrate"})
+def _serialread_options(query: str, text: str) -> dict[str, str]:
+    options = read_options(query, text, frozenset(_SERIAL_CHOICES) | {"baudrate"})
     baudrate = options.get("baudrate", str(DEFAULT_BAUDRATE))
     if not (baudrate.isascii() and baudrate.isdigit()) or int(baudrate) == 0:
         raise UnknownScheme(f"{text!r}: baudrate={baudrate} must be a whole number, as 115200")
@@ -187,41 +173,8 @@ def _serial_options(query: str, text: str) -> dict[str, str]:
 
 def _usb(rest: str, text: str) -> DeviceURL:
     asked, _, query = rest.removeprefix("//").partition("?")
-    wanted = _wanted(asked, text).text()
-    return _build("usb", wanted, _serial_options(query, text), f"usb:{wanted}")
-
-
-def parse_usb(target: str) -> Wanted:
-    """Return what the target of a `usb:` URL asks for.
-
-    Raises:
-        UnknownScheme: it asks for nothing, or for what no USB port has.
-    """
-    return _wanted(target, f"usb:{target}")
-
-
-def _wanted(asked: str, text: str) -> Wanted:
-    words = _options(asked.replace("+", "%2B"), text, _USB_WORDS)
-    if not any(words.values()) or ("pid" in words and "vid" not in words):
-        raise UnknownScheme(f"{text!r} does not say which port; use {_USB_USE}")
-    for name, word in words.items():
-        if not word or not word.isprintable():
-            raise UnknownScheme(f"{text!r}: {name}= has no value; use {_USB_USE}")
-    return Wanted(
-        vid=_usb_number("vid", words, text),
-        pid=_usb_number("pid", words, text),
-        serial=words.get("serial"),
-        location=words.get("location"),
-    )
-
-
-def _usb_number(name: str, words: dict[str, str], text: str) -> int | None:
-    if name not in words:
-        return None
-    found = _USB_NUMBER.fullmatch(words[name])
-    if found is None:
-        raise UnknownScheme(f"{text!r}: {name}={words[name]} must be 1 to 4 hex digits, as 2e8a")
-    return int(found[1], 16)
+    wanted = parse_usb(asked, text).text()
+    return _build("usb", wanted, _serialread_options(query, text), f"usb:{wanted}")
 
 
 def _handler(scheme: str, rest: str, text: str) -> DeviceURL:
@@ -253,7 +206,7 @@ def _login(scheme: str, rest: str, text: str) -> DeviceURL:
     place, _, query = rest[2:].partition("?")
     login, _, address = place.rpartition("@")
     user, _, password = login.partition(":")
-    options = _options(query.replace("+", "%2B"), text, frozenset({"password"}))
+    options = read_options(query.replace("+", "%2B"), text, frozenset({"password"}))
     user, password = unquote(user), options.get("password", unquote(password))
     if not (user + password).isprintable():
         raise UnknownScheme(f"{text!r}: a user or password has no control characters")
@@ -272,7 +225,7 @@ def _sim(rest: str, text: str) -> DeviceURL:
     name, _, query = rest.removeprefix("//").partition("?")
     if name and not _BOARD_NAME.fullmatch(name):
         raise UnknownScheme(f"{text!r}: a board's name has letters, digits, '.', '_' and '-' only")
-    options = _options(query, text, frozenset({"heap"}))
+    options = read_options(query, text, frozenset({"heap"}))
     if "heap" in options:
         size = parse_size(options.pop("heap"), text)
         if size != DEFAULT_HEAP_BYTES:

@@ -10,7 +10,8 @@ import pytest
 
 from klemheist.transports import LinkAmbiguous, LinkError, create_link, list_ports, ports
 from klemheist.transports.identity import PortInfo, Wanted, find_again, find_port, url_of
-from klemheist.transports.url import parse_url, parse_usb
+from klemheist.transports.url import parse_url
+from klemheist.transports.usb import parse_usb
 from tests.boards.usb_bus import (
     CH340,
     CP2102,
@@ -51,7 +52,7 @@ def desk(plugged):
 
 def find(text, there):
     url = parse_url(text)
-    return find_port(parse_usb(url.target), there, url.key).device
+    return find_port(parse_usb(url.target, url.key), there, url.key).device
 
 
 @pytest.mark.parametrize(
