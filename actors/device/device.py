@@ -20,7 +20,7 @@ from klemheist.transports.errors import LinkError, LinkLost
 from klemheist.transports.link import Link
 from klemheist.transports.repl.conversation import Conversation, Do, Outcome, Reply, Step
 from klemheist.transports.repl.frames import EventFilter, Frame
-from klemheist.transports.repl.install import remove
+from klemheist.transports.repl.install import complete, remove
 from klemheist.transports.repl.lines import Gone, Procedure, Silent, status
 from klemheist.transports.repl.procedures import one_line
 
@@ -285,6 +285,8 @@ class Device(Actor):
             self._recovery.trouble(str(error))
         else:
             self._intake.refuse(error)
+        if self.port.board.due and self.port.state is DeviceState.UP:
+            self.begin(complete(self.port.board), self._looked, patience=PATIENCE)
 
     def _cancel_later(self, call: Call, reason: str | None = None) -> None:
         self.post(self._cancel, call, reason)
