@@ -139,8 +139,8 @@ class Device(Actor):
         """Go on with a call that was sent, as with any other."""
         call = make_call()
         call.future = CallFuture(self.port.present_link, partial(self._cancel_later, call))
-        self._intake.adopt(call)
         now = self._watch.now()
+        self._intake.adopt(call, now)
         self._runner.adopt(call.procedure(self.port.board), now, self._finished)
         self._watch_step(now)
         self._watch.by(call.deadline)
@@ -278,7 +278,7 @@ class Device(Actor):
     def _finished(self, value: Any, error: BaseException | None) -> None:
         self._suspicion.clear()
         if error is None:
-            self._intake.finish(value)
+            self._intake.finish(value, self._watch.now())
         elif isinstance(error, Gone):
             self._recovery.rebooted()
         elif isinstance(error, Silent):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.bench.plan import Counts
 
 TRIVIAL = b"1"
+AT_ONCE = 100
 """The least that can be executed: a round trip of the link and little else."""
 
 
@@ -61,6 +62,7 @@ def measure_calls(url: str, size: int, counts: Counts, results: Results) -> None
         with manager.session(url) as session:
             port = manager.device(url)
             results.trying("call", lambda: _calls(session, port, counts.calls))
+            results.trying("together", lambda: _together(session, counts.calls // 40))
             results.trying("reuse", lambda: _reuse(manager, session, url, counts.calls // 2))
             results.trying("warm", lambda: _warm(manager, url, port, counts.sessions, results))
         with manager.session(url) as session:  # a session each: 9 KB is not much
@@ -88,6 +90,8 @@ def _lent(port: Port, source: bytes, expected: bytes) -> Callable[[], float]:
 
 def _calls(session: Session, port: Port, rounds: int) -> dict[str, Sample]:
     task = session.task(workload.f)
+    for _ in range(2):  # the second one waits until a small board's agent is whole
+        task(workload.QUESTION)
     with borrowed(port) as bare:
         bare.exec(workload.SOURCES[0])
     least = in_turn(rounds // 4, {"bare link: trivial exec": _lent(port, TRIVIAL, b"")})
@@ -98,6 +102,23 @@ def _calls(session: Session, port: Port, rounds: int) -> dict[str, Sample]:
             "klemheist: call": lambda: timed(lambda: task(workload.QUESTION)),
         },
     )
+
+
+def _together(session: Session, rounds: int) -> dict[str, Sample]:
+    """A hundred calls one by one, and as many submitted before the first is awaited."""
+    task = session.task(workload.f)
+    task(workload.QUESTION)
+
+    def single() -> None:
+        for number in range(AT_ONCE):
+            task(number)
+
+    def together() -> None:
+        for future in [task.submit(number) for number in range(AT_ONCE)]:
+            future.get()
+
+    acts = {"klemheist: 100 single": single, "klemheist: 100 together": together}
+    return in_turn(rounds, {name: lambda act=act: timed(act) for name, act in acts.items()})
 
 
 def _blocks(session: Session, port: Port, rounds: int, results: Results) -> dict[str, Sample]:

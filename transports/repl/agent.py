@@ -48,6 +48,7 @@ class Entry(IntEnum):
     APPLY = 13  # (entry, ...) -> the entry applied to the assembled pieces and the rest
     STEP = 14  # (thread) -> the seconds to wait; this and the next are sent on first use
     STOP = 15  # (thread) -> whether it has ended
+    MANY = 16  # (entry, (arguments, ...)) -> the values of the calls; sent on first use
 
 
 FIRST_TASK: Final = 0
