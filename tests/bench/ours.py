@@ -11,7 +11,7 @@ from unittest import mock
 
 from klemheist import KlemheistError, SessionManager
 from klemheist.supervisors.manager.devices import FIRMWARE
-from tests.bench import files, workload
+from tests.bench import files, layers, workload
 from tests.bench.channel import RawBoard, borrowed, start_seconds
 from tests.bench.cores import settle
 from tests.bench.timing import Sample, in_turn, quiet_gc, timed
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tests.bench.plan import Counts
 
 TRIVIAL = b"1"
-AT_ONCE = 100
 """The least that can be executed: a round trip of the link and little else."""
+AT_ONCE = 100
 
 
 @dataclass(slots=True)
@@ -65,6 +65,7 @@ def measure_calls(url: str, size: int, counts: Counts, results: Results) -> None
             results.trying("together", lambda: _together(session, counts.calls // 40))
             results.trying("reuse", lambda: _reuse(manager, session, url, counts.calls // 2))
             results.trying("warm", lambda: _warm(manager, url, port, counts.sessions, results))
+        results.trying("awaited", lambda: layers.awaited(url, counts.calls // 2))
         with manager.session(url) as session:  # a session each: 9 KB is not much
             results.trying("1 KB", lambda: _blocks(session, port, counts.calls // 4, results))
         with manager.session(url) as session:
@@ -99,6 +100,7 @@ def _calls(session: Session, port: Port, rounds: int) -> dict[str, Sample]:
         rounds,
         {
             "bare link: call": _lent(port, workload.CALL, workload.CALL_ANSWER),
+            layers.LINE: layers.agent_call(port),
             "klemheist: call": lambda: timed(lambda: task(workload.QUESTION)),
         },
     )

@@ -24,6 +24,9 @@ WHO = ("bare link", "klemheist", "Belay", "mpremote")
 
 ROWS = {
     "call": "a task call, int in, int out",
+    "the agent's line": "the line that it sends, by itself",
+    "awaited call": "a task call, awaited in an event loop",
+    "the agent's line, beside awaited calls": "the line that it sends, by itself",
     "100 single": "100 task calls, one by one",
     "100 together": "100 task calls, submitted at once",
     "1 KB": "a result of 1 KB (a string)",
