@@ -56,8 +56,7 @@ class Together:
     def many(self, board: Board, calls: Sequence[tuple[Any, ...]]) -> Procedure[list[object]]:
         """Make the calls; see `device.batch.Task`."""
         entry = self._namespace.entry_now(board, self._source)
-        if entry is None:  # void since it was gathered: one by one, then
-            return [(yield from self._namespace.call(board, self._source, calls[0], {}))]
+        assert entry is not None, "they were gathered in this turn"
         yield from self._prepare(board)
         answer = yield from numbered(board, Entry.MANY, entry, tuple(calls))
         if answer[0].kind is FrameKind.VALUE:
