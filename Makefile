@@ -41,10 +41,11 @@ bench: build/.installed-bench boards  ## against the bare link, Belay and mpremo
 docs: build/.installed-test  ## write docs/reference from the docstrings
 	$(BIN)/python docs/generate.py
 
-soak: build/.installed-test boards  ## 200 forced faults in a row, of all kinds; 100,000 crashes in a tree
+soak: build/.installed-test boards  ## 200 forced faults in a row; 100,000 crashes in a tree; 200 connections, 20,000 calls
 	@$(FETCH_BOARD)
 	$(BIN)/python -m tests.faults.round --faults 200 $(ARGS)
 	$(BIN)/python -m tests.supervisors.crash_round
+	$(BIN)/python -m tests.faults.endurance
 
 clean:  ## remove what was built or installed here
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,7 +1,7 @@
 """How long a device's calls take, and how many there are: the last few hundred of them.
 
 On the way of every call: a reading of the clock at each end and two appends, no lock. A device
-has one call at a time, so one beginning is all there is to remember.
+does one thing at a time, so one beginning is all there is to remember.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class Figures:
     rate: float
     """Calls in a second."""
     median: float | None
-    """Seconds from the sending to the answer, without waiting in the queue; None without calls."""
+    """Seconds from the sending to the answer, without waiting in the queue; None without calls. Of
+    calls that went out together, each one's share."""
     p99: float | None
     """99 of 100 took no longer."""
 
@@ -45,11 +46,15 @@ class Meter:
         """A call is sent."""
         self._began = monotonic()
 
-    def end(self) -> None:
-        """The call was answered."""
+    def end(self, count: int = 1) -> None:
+        """The call was answered; or `count` of them, which went out as one and share its time."""
         now = monotonic()
-        self._ended.append(now)
-        self._took.append(now - self._began)
+        if count == 1:
+            self._ended.append(now)
+            self._took.append(now - self._began)
+        elif count:
+            self._ended.extend([now] * count)
+            self._took.extend([(now - self._began) / count] * count)
 
     def figures(self) -> Figures:
         """Return what the latest calls took."""

@@ -21,7 +21,8 @@ from .values import decode
 
 NO_MEMORY: Final = "('MemoryError', 'the result does not fit beside what writes it')"
 """What such a call raised, in the agent's words."""
-NAMESPACE: Final = "{'__name__':'session'}"
+FREE: Final = "getattr(gc,'mem_free',lambda:-1)()"
+"""What says the free bytes; -1 where the port does not."""
 
 
 def numbered(board: Board, index: int, *plain: object) -> Procedure[tuple[Frame, bytes]]:
@@ -126,11 +127,6 @@ def executed(board: Board, source: str) -> Procedure[tuple[Frame, bytes]]:
     return (yield from applied(board, Entry.EXEC, source.encode(), AGENT_NAMESPACE))
 
 
-def open_namespace(board: Board, namespace: int) -> Procedure[None]:
-    """Make an empty namespace for a session."""
-    yield from executed(board, f"S[{namespace}]={NAMESPACE}")
-
-
 def unbind(board: Board, entry: int) -> Procedure[None]:
     """Free an entry of the table."""
     yield from evaluated(board, f"G.pop({entry},0)and 0")
@@ -146,6 +142,7 @@ def drop_namespace(board: Board, namespace: int, entries: tuple[int, ...]) -> Pr
 
 def free_memory(board: Board) -> Procedure[int]:
     """Collect, and return the free bytes; -1 where the port does not say."""
-    frame, _ = yield from evaluated(board, "[gc.collect(),y()].pop()")
+    said = "gc.mem_free()" if board.cramped else FREE
+    frame, _ = yield from evaluated(board, f"[gc.collect(),{said}].pop()")
     free = decode(frame.text) if frame.kind is FrameKind.VALUE else -1
     return free if isinstance(free, int) else -1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from klemheist import SessionManager
 from klemheist.actors.device.meter import KEPT, WINDOW, Figures, Meter, figures_of
 from klemheist.errors import DeviceError
 from klemheist.transports.errors import LinkTimeout
@@ -43,6 +44,31 @@ def test_a_meter_keeps_a_bounded_number():
         meter.end()
     assert len(meter._ended) == len(meter._took) == KEPT
     assert meter.figures().rate > 0
+
+
+def test_calls_that_went_out_together_share_their_time():
+    meter = Meter()
+    meter.begin()
+    meter.end(4)
+    meter.end(0)
+    assert len(meter._took) == len(meter._ended) == 4
+    assert len(set(meter._took)) == 1
+
+
+def test_calls_of_a_batch_are_all_counted():
+    with SessionManager() as manager, manager.session("sim:") as s:
+
+        @s.task
+        def add(a, b):
+            return a + b
+
+        add(1, 1)
+        add(2, 2)  # its pace is known now: those that wait behind each other go out as one
+        meter = manager.devices()[0].meter
+        before = len(meter._took)
+        futures = [add.submit(n, n) for n in range(50)]
+        assert [each.get(timeout=10) for each in futures] == [2 * n for n in range(50)]
+        assert len(meter._took) == before + 50
 
 
 def test_answered_calls_are_timed_and_those_without_an_answer_are_not(shared):
