@@ -51,6 +51,20 @@ class DeviceFileNotFoundError(DeviceError, FileNotFoundError):
         self.path = path
 
 
+class DeviceAttributeError(DeviceError, AttributeError):
+    """An object on the device has no such attribute."""
+
+    advice = "`dir(…)` on the device shows what it has"
+
+
+class DeviceKeyError(DeviceError, KeyError):
+    """A mapping on the device has no such key."""
+
+
+class DeviceIndexError(DeviceError, IndexError):
+    """A sequence on the device is not that long."""
+
+
 class CapabilityError(KlemheistError):
     """This device cannot do what was asked, or does not say what it can."""
 

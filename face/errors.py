@@ -11,6 +11,9 @@ KlemheistError
 │   └── LinkAccessDenied
 ├── DeviceError                 code on the device raised
 │   ├── DeviceFileNotFoundError
+│   ├── DeviceAttributeError
+│   ├── DeviceKeyError
+│   ├── DeviceIndexError
 │   └── DeviceMemoryError
 ├── CapabilityError             this device cannot do it
 ├── SessionError                a session or its manager is not in the state for it
@@ -34,8 +37,11 @@ from __future__ import annotations
 from klemheist.actors.errors import (
     CallCancelled,
     CapabilityError,
+    DeviceAttributeError,
     DeviceError,
     DeviceFileNotFoundError,
+    DeviceIndexError,
+    DeviceKeyError,
     DeviceMemoryError,
     QueueFull,
     ResourceCleanupError,
@@ -66,8 +72,11 @@ __all__ = [
     "CallCancelled",
     "CapabilityError",
     "CodeSyntaxError",
+    "DeviceAttributeError",
     "DeviceError",
     "DeviceFileNotFoundError",
+    "DeviceIndexError",
+    "DeviceKeyError",
     "DeviceMemoryError",
     "DeviceReset",
     "KlemheistError",

@@ -17,7 +17,7 @@ from klemheist.transports.repl.procedures import free_memory
 from klemheist.transports.repl.values import ResultTypeError, decode
 
 _LINE: Final = re.compile(r'^  File "(?P<file>[^"]*)", line (?P<line>\d+)(?:, in (?P<name>.*))?$')
-_OURS: Final = frozenset({"k", "E", "X", "J", "e"})
+_OURS: Final = frozenset({"<module>", *"kEXJe", "PG", "Pn", "PH", "PK", "PT"})
 """The agent's functions: their lines say nothing to the user."""
 
 
@@ -65,7 +65,7 @@ class Tracer:
             name = found["name"] or "<module>"
             place = top if name == "<module>" else self._places.get(name)
             if found["file"] == "<stdin>" or (place is None and name in _OURS):
-                continue
+                continue  # also what the agent evaluates is a module
             if place is None:
                 yield line
             else:

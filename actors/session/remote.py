@@ -72,7 +72,7 @@ class Namespace:
     """One session's namespace on the device, as the host knows it."""
 
     def __init__(self, numbers: Numbers) -> None:
-        self._numbers = numbers
+        self.numbers = numbers
         self.number = numbers.namespace()
         self.boot = ""
         """The boot in which all this is true; another one voids it."""
@@ -102,7 +102,7 @@ class Namespace:
         self.boot = board.boot
 
     def _void(self) -> None:
-        self._numbers.free_entries.extend(entry for _, entry in self.entries.values())
+        self.numbers.free_entries.extend(entry for _, entry in self.entries.values())
         self.entries.clear()
         self.boot = ""
 
@@ -146,7 +146,7 @@ class Namespace:
             return False
         self.tracer.add(source)
         place = Place(source.filename, source.line_map)
-        entry = self._numbers.entry() if known is None else known[1]
+        entry = self.numbers.entry() if known is None else known[1]
         self.entries[source.name] = ("", entry)  # held by now, whatever comes
         try:
             yield from self._define(board, source, place, entry)
@@ -155,6 +155,11 @@ class Namespace:
         self.entries[source.name] = (source.hash, entry)
         self.on_deployed(source)
         return True
+
+    def deployed(self, board: Board, source: Source) -> Procedure[int]:
+        """See that a function is there, and return its entry."""
+        yield from self.deploy(board, source)
+        return self.entries[source.name][1]
 
     def _define(self, board: Board, source: Source, place: Place, entry: int) -> Procedure[None]:
         """Define a function and give it its entry: one call, but for the longest names."""
@@ -174,7 +179,12 @@ class Namespace:
         if known is None or known[0] != source.hash or self.boot != board.boot:
             yield from self.deploy(board, source)
             known = self.entries[source.name]
-        entry = known[1]
+        return (yield from self.apply(board, known[1], args, kwargs))
+
+    def apply(
+        self, board: Board, entry: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Procedure[object]:
+        """Call what has this entry of the function table."""
         if not kwargs and is_plain(args) and (line := one_line(board, entry, args)):
             answer = yield from sent(board, *line)
         else:
