@@ -23,6 +23,8 @@ class DeviceError(KlemheistError):
         self.message = message
         self.traceback = traceback
         """The device's traceback, with the host's files and lines where they are known."""
+        if traceback:
+            self.add_note(traceback)  # Python prints it below the message
 
     def __str__(self) -> str:
         """Return one line; `traceback` has the rest."""

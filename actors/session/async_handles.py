@@ -71,7 +71,9 @@ class AsyncSession(SessionView):
     __call__ = execute
 
     @overload
-    def task(self, function: Callable[P, Iterator[Y]], /) -> AsyncGeneratorTask[P, Y]: ...
+    def task(  # type: ignore[overload-overlap]  # a generator is a special result
+        self, function: Callable[P, Iterator[Y]], /
+    ) -> AsyncGeneratorTask[P, Y]: ...
     @overload
     def task(self, function: Callable[P, R], /) -> AsyncTask[P, R]: ...
     @overload
@@ -170,7 +172,7 @@ class AsyncSession(SessionView):
             ArgumentError: `samples` is not positive.
             DeviceError: the device has no `ticks_ms`.
         """
-        return await self._core.sync_time(samples)  # type: ignore[no-any-return]
+        return await self._core.sync_time(samples)
 
     def setup(self, function: Callable[..., Any]) -> AsyncSetupCall:
         """Decorate a function whose body runs at the namespace's top level when it is called."""

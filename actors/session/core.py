@@ -176,7 +176,7 @@ class SessionCore(SessionState):
     def _procedure(self, code: str) -> Callable[[Board], Procedure[Any]]:
         namespace = self.namespace
         if is_expression(code):
-            place = Place("<code>", ())
+            place = Place("<code>", (), tuple(code.strip().split("\n")))
             return lambda board: namespace.evaluate(board, code, place)
         pieces = pieces_of(code)
         return lambda board: namespace.run(board, pieces)
@@ -349,7 +349,10 @@ def pieces_of(code: str, filename: str = "<code>") -> tuple[Piece, ...]:
     """
     check_syntax(code, filename=filename)
     return tuple(
-        Piece(part.text, Place(filename, lines_from(part.first_line, part.text)))
+        Piece(
+            part.text,
+            Place(filename, lines_from(part.first_line, part.text), tuple(part.text.split("\n"))),
+        )
         for part in split_statements(code)
     )
 

@@ -174,14 +174,11 @@ class GeneratorCore:
     def _raise(self, board: Board, kind: str, passed: str) -> Procedure[object]:
         assert self._handle is not None
         namespace, number = self.core.namespace, self._handle.number
+        generator = f"PO[{namespace.number}][{number}]"
         error = f"E({kind!r},{namespace.number})({passed})"
         entry = namespace.numbers.entry()
         try:
-            return (
-                yield from remote.throw(
-                    board, namespace.number, number, error, entry, namespace.tracer
-                )
-            )
+            return (yield from remote.throw(board, generator, error, entry, namespace.tracer))
         finally:
             namespace.numbers.free_entries.append(entry)
 

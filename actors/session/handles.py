@@ -71,7 +71,9 @@ class Session(SessionView):
     __call__ = execute
 
     @overload
-    def task(self, function: Callable[P, Iterator[Y]], /) -> GeneratorTask[P, Y]: ...
+    def task(  # type: ignore[overload-overlap]  # a generator is a special result
+        self, function: Callable[P, Iterator[Y]], /
+    ) -> GeneratorTask[P, Y]: ...
     @overload
     def task(self, function: Callable[P, R], /) -> Task[P, R]: ...
     @overload
@@ -168,7 +170,7 @@ class Session(SessionView):
             ArgumentError: `samples` is not positive.
             DeviceError: the device has no `ticks_ms`.
         """
-        return self._core.sync_time(samples).get()  # type: ignore[no-any-return]
+        return self._core.sync_time(samples).get()
 
     def setup(self, function: Callable[..., Any]) -> SetupCall:
         """Decorate a function whose body runs at the namespace's top level when it is called."""

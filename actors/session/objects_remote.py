@@ -10,6 +10,7 @@ from typing import Final
 
 from klemheist.actors.errors import CapabilityError, DeviceError
 from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.frames import Frame, FrameKind
 from klemheist.transports.repl.install import complete
 from klemheist.transports.repl.lines import Procedure
 from klemheist.transports.repl.procedures import evaluated, executed, numbered, unbind
@@ -44,18 +45,24 @@ RETURNED: Final = "1"
 
 _PROXIES: Final = (
     """\
-def PH(s,i,v):
+def PH(s,i,*v):
+ v=v[0]if v else PO.pop('v')
  PO.setdefault(s,{})[i]=v
  return str(type(v))[8:-2]""",
     """\
-def PK(s,i,v):
+def PK(s,i,*v):
+ v=v[0]if v else PO.pop('v')
  try:
   g(v,0)
   return v,
- except T:return PH(s,i,v)""",
+ except T:
+  PO.setdefault(s,{})[i]=v
+  return str(type(v))[8:-2]""",
+    "G[-1]=PH",
+    "G[-2]=PK",
 )
-"""PH holds an object and returns its type. PK returns what a literal can say, in a tuple of one; all
-else it holds."""
+"""PH holds an object and returns its type. PK returns what a literal can say, in a tuple of one;
+all else it holds. Both take it as an argument, or from the table where it was put under 'v'."""
 
 GENERATORS: Final = "generator helpers"
 PROXIES: Final = "proxy helpers"
@@ -81,22 +88,37 @@ def helped(board: Board, what: str) -> Procedure[None]:
         board.facts[part] = board.boot
 
 
+def kept(
+    board: Board, keep: str, space: int, number: int, text: str
+) -> Procedure[tuple[Frame, bytes]]:
+    """Evaluate an expression for `PK` or `PH`.
+
+    Where memory is small, so is the stack: there it is two calls, each of them less deep.
+    """
+    if not board.cramped:
+        return (yield from evaluated(board, f"{keep}({space},{number},{text})"))
+    answer = yield from executed(board, f"PO['v']={text}")
+    if answer[0].kind is FrameKind.VALUE:
+        answer = yield from numbered(board, -1 if keep == "PH" else -2, space, number)
+    return answer
+
+
 def throw(
-    board: Board, space: int, generator: int, error: str, entry: int, tracer: Tracer
+    board: Board, generator: str, error: str, entry: int, tracer: Tracer
 ) -> Procedure[object]:
     """Raise an exception where a generator waits; return its next value.
 
     Args:
         board: the device.
-        space: the number of the session's namespace.
-        generator: its entry.
+        generator: what gives it there, as source.
         error: what makes the exception, as source.
         entry: a free one, which is free again afterwards.
         tracer: maps the traceback.
     """
-    code = f"def PT(g=PO[{space}][{generator}],x={error}):return g.throw(x)"
-    answer = yield from executed(board, f"{code}\nG[{entry}]=PT\ndel PT")
-    yield from value_of(board, answer, tracer)
+    define = f"def PT(g={generator},x={error}):return g.throw(x)"
+    for statement in (define, f"G[{entry}]=PT", "del PT"):  # one by one, for a small stack
+        answer = yield from executed(board, statement)
+        yield from value_of(board, answer, tracer)
     answer = yield from numbered(board, entry)
     yield from unbind(board, entry)
     return (yield from value_of(board, answer, tracer))

@@ -139,7 +139,8 @@ class Expression:
 
     def following(self) -> Future[Any]:
         """Evaluate the next one of an iterator, as `value`, or `END`."""
-        return self._submit(self._following)
+        step = self.formatted("next({})")
+        return step._submit(step._following)  # noqa: SLF001 -- of the same class
 
     def literal(self) -> Future[Any]:
         """Evaluate it: what a literal can say.
@@ -186,7 +187,7 @@ class Expression:
 
     def _following(self, board: Board) -> Procedure[object]:
         try:
-            return (yield from self.formatted("next({})")._value(board, "PK"))
+            return (yield from self._value(board, "PK"))
         except DeviceError as error:
             if error.kind == "StopIteration":
                 return END
@@ -194,8 +195,9 @@ class Expression:
 
     def _value(self, board: Board, keep: str) -> Procedure[object]:
         handle = self.core.objects.for_object(board)  # held by now, whatever comes
-        code = f"{keep}({self.core.namespace.number},{handle.number},{self.text})"
-        found = yield from self._evaluated(board, code)
+        space = self.core.namespace.number
+        answer = yield from remote.kept(board, keep, space, handle.number, self.text)
+        found = yield from self._told(board, answer)
         if isinstance(found, tuple):
             handle.forget()
             return found[0]
@@ -211,6 +213,23 @@ class Expression:
 
     def _told(self, board: Board, answer: tuple[Frame, bytes]) -> Procedure[object]:
         return (yield from value_of(board, answer, self.core.namespace.tracer))
+
+
+class Root(Expression):
+    """An expression of the session's own namespace, to be held."""
+
+    __slots__ = ()
+
+    def _value(self, board: Board, keep: str) -> Procedure[object]:
+        """Evaluate it by itself, not within an expression of ours: a small stack is deep enough."""
+        numbers = self.core.namespace.numbers
+        entry = numbers.entry()
+        try:
+            yield from self.core.namespace.take(board, self.text, entry)
+            taken = Expression(self.core, f"G.pop({entry})", ())
+            return (yield from taken._value(board, keep))  # noqa: SLF001 -- of its base class
+        finally:
+            numbers.free_entries.append(entry)
 
 
 class AnyProxy:
@@ -271,6 +290,7 @@ class Proxy(AnyProxy):
         self._expression.item(key).delete().get()
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
+        """Call it."""
         return self._got(self._expression.called(args, kwargs))
 
     def __len__(self) -> int:
@@ -351,6 +371,7 @@ class AsyncProxy(AnyProxy):
         return AsyncProxy(self._expression.item(key))
 
     def __call__(self, *args: object, **kwargs: object) -> AsyncProxy:
+        """Call it, once what is returned is awaited."""
         return AsyncProxy(self._expression.called(args, kwargs))
 
     def __await__(self) -> Generator[Any, None, Any]:
@@ -373,7 +394,7 @@ def root(core: SessionCore, code: str) -> Expression:
     check_syntax(code)
     if not is_expression(code):
         raise ArgumentError(f"{code!r} is no expression; execute it, then take a proxy of a name")
-    return Expression(core, f"E({code.strip()!a},{core.namespace.number})", ())
+    return Root(core, code.strip(), ())
 
 
 def _operator(form: str) -> tuple[Callable[..., Any], Callable[..., Any]]:

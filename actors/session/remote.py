@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from klemheist.actors.errors import CapabilityError, DeviceMemoryError
 from klemheist.actors.sources import Source
@@ -28,6 +28,9 @@ from klemheist.transports.repl.procedures import (
 from klemheist.transports.repl.values import encode_arguments, is_plain, needs_decoder
 
 from .answers import Place, Tracer, value_of
+
+TAKEN: Final = "__k"
+"""The name that a value has in the namespace for a moment, until it has its entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class Namespace:
     """One session's namespace on the device, as the host knows it."""
 
     def __init__(self, numbers: Numbers) -> None:
-        self.numbers = numbers
+        self._numbers = numbers
         self.number = numbers.namespace()
         self.boot = ""
         """The boot in which all this is true; another one voids it."""
@@ -86,6 +89,11 @@ class Namespace:
         """Told of each deployment that worked, on the device's turn."""
         self.on_void: Callable[[], object] = _nobody
         """Told when a new boot has made all deployments void."""
+
+    @property
+    def numbers(self) -> Numbers:
+        """The device's numbers."""
+        return self._numbers
 
     # -- making it what it should be --------------------------------------------------------------
 
@@ -102,7 +110,7 @@ class Namespace:
         self.boot = board.boot
 
     def _void(self) -> None:
-        self.numbers.free_entries.extend(entry for _, entry in self.entries.values())
+        self._numbers.free_entries.extend(entry for _, entry in self.entries.values())
         self.entries.clear()
         self.boot = ""
 
@@ -124,6 +132,7 @@ class Namespace:
 
     def _run(self, board: Board, pieces: tuple[Piece, ...]) -> Procedure[None]:
         for piece in pieces:
+            self.tracer.learn(piece.text, piece.place)
             yield from self._execute(board, piece.text, piece.place)
 
     def _execute(self, board: Board, text: str, place: Place, *binding: object) -> Procedure[None]:
@@ -145,8 +154,8 @@ class Namespace:
         if known is not None and known[0] == source.hash:
             return False
         self.tracer.add(source)
-        place = Place(source.filename, source.line_map)
-        entry = self.numbers.entry() if known is None else known[1]
+        place = Place(source.filename, source.line_map, source.rows)
+        entry = self._numbers.entry() if known is None else known[1]
         self.entries[source.name] = ("", entry)  # held by now, whatever comes
         try:
             yield from self._define(board, source, place, entry)
@@ -198,6 +207,13 @@ class Namespace:
         if known is None or known[0] != source.hash or self.boot != board.boot:
             return None
         return known[1]
+
+    def take(self, board: Board, expression: str, entry: int) -> Procedure[None]:
+        """Give the value of an expression of the namespace an entry of the function table."""
+        yield from self.ready(board)
+        place = Place("<code>", (), (expression,))
+        yield from self._execute(board, f"{TAKEN}={expression}", place, entry, TAKEN)
+        yield from evaluated(board, f"S[{self.number}].pop({TAKEN!r})is 0")
 
     def evaluate(self, board: Board, code: str, place: Place) -> Procedure[object]:
         """Evaluate an expression in the namespace."""

@@ -55,7 +55,7 @@ class AnyTask:
                 turn, where it must not block, else on the thread or in the task that waits.
         """
         given = {"timeout": timeout, "idempotent": idempotent, "on_output": on_output}
-        changed = {name: value for name, value in given.items() if value is not _AS_IS}
+        changed: dict[str, Any] = {k: v for k, v in given.items() if v is not _AS_IS}
         return type(self)(self._core, self.source, replace(self.options, **changed))
 
 
