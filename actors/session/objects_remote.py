@@ -142,8 +142,9 @@ def close(board: Board, space: int, generator: int, tracer: Tracer) -> Procedure
 def let_go(board: Board, space: int, objects: list[int]) -> Procedure[None]:
     """Forget some of a session's objects, which are no generators."""
     for start in range(0, len(objects), _AT_ONCE):
-        some = ",".join(map(str, objects[start : start + _AT_ONCE]))
-        yield from evaluated(board, f"[PO[{space}].pop(j,0)is 0 for j in({some},)]and 0")
+        some = ",".join(f"x({each},0)" for each in objects[start : start + _AT_ONCE])
+        answer = yield from executed(board, f"x=PO.get({space},{{}}).pop\n[{some}]\nx=0")
+        yield from value_of(board, answer, Tracer())
 
 
 def let_all_go(

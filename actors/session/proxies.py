@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, Self
 
 from klemheist.actors.errors import (
     DeviceAttributeError,
@@ -245,6 +245,15 @@ class AnyProxy:
     def __repr__(self) -> str:
         return repr(self._expression)
 
+    def __copy__(self) -> Self:
+        return self  # another one for the same object
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a proxy lives in its session and cannot be pickled; send its value_()")
+
     def _wrapped(self, found: Any) -> Any:
         if not isinstance(found, Held):
             return found
@@ -270,8 +279,7 @@ class Proxy(AnyProxy):
         return self._expression.literal().get()
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)  # what Python itself looks for, such as a way to copy
+        _refuse_special(name)
         return self._got(self._expression.attribute(name))
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -360,8 +368,7 @@ class AsyncProxy(AnyProxy):
         return bool(await self._expression.formatted("{}=={}", other).literal())
 
     def __getattr__(self, name: str) -> AsyncProxy:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
+        _refuse_special(name)
         return AsyncProxy(self._expression.attribute(name))
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -416,6 +423,12 @@ def _name(name: str) -> str:
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ArgumentError(f"{name!r} is no name; an attribute or a keyword needs one")
     return name
+
+
+def _refuse_special(name: str) -> None:
+    """Do not ask the device for what Python itself looks for, such as `__array__`."""
+    if name.startswith("__") and name.endswith("__"):
+        raise AttributeError(name)
 
 
 def _expression(value: object) -> Expression | None:
