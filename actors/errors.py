@@ -67,6 +67,10 @@ class DeviceIndexError(DeviceError, IndexError):
     """A sequence on the device is not that long."""
 
 
+class DeviceTypeError(DeviceError, TypeError):
+    """An object on the device is of a type that cannot do this."""
+
+
 class CapabilityError(KlemheistError):
     """This device cannot do what was asked, or does not say what it can."""
 

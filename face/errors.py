@@ -14,6 +14,7 @@ KlemheistError
 │   ├── DeviceAttributeError
 │   ├── DeviceKeyError
 │   ├── DeviceIndexError
+│   ├── DeviceTypeError
 │   └── DeviceMemoryError
 ├── CapabilityError             this device cannot do it
 ├── SessionError                a session or its manager is not in the state for it
@@ -43,6 +44,7 @@ from klemheist.actors.errors import (
     DeviceIndexError,
     DeviceKeyError,
     DeviceMemoryError,
+    DeviceTypeError,
     QueueFull,
     ResourceCleanupError,
     SessionClosed,
@@ -79,6 +81,7 @@ __all__ = [
     "DeviceKeyError",
     "DeviceMemoryError",
     "DeviceReset",
+    "DeviceTypeError",
     "KlemheistError",
     "LinkAccessDenied",
     "LinkBusy",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import Any, ClassVar, TypeVar, overload
 
 from klemheist.actors.device.port import Capabilities
@@ -155,6 +155,8 @@ class _Body(dict[str, Any]):
         before = self.get(name)
         if isinstance(before, Marked) and isinstance(value, Marked):
             value.overloads = before.overloads | value.overloads
+        elif {type(before), type(value)} == {Marked, FunctionType}:
+            raise ArgumentError(f"{name} is marked here and plain there; mark all functions of it")
         super().__setitem__(name, value)
 
 

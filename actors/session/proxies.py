@@ -18,6 +18,7 @@ from klemheist.actors.errors import (
     DeviceError,
     DeviceIndexError,
     DeviceKeyError,
+    DeviceTypeError,
 )
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.sources import check_syntax, is_expression
@@ -56,6 +57,7 @@ _BUILTIN: Final[Mapping[str, type[DeviceError]]] = {
     "AttributeError": DeviceAttributeError,
     "KeyError": DeviceKeyError,
     "IndexError": DeviceIndexError,
+    "TypeError": DeviceTypeError,
 }
 
 

@@ -91,7 +91,7 @@ def test_errors_are_those_that_python_code_expects(session):
         items.nothing
     with pytest.raises(DeviceError, match="NameError"):
         session.proxy("nothing")
-    with pytest.raises(DeviceError, match="TypeError"):
+    with pytest.raises(TypeError):
         items("not callable")
 
 
