@@ -7,7 +7,7 @@ from klemheist import Program, SessionManager, setup, task, teardown
 class Clock(Program):
     @setup
     def clock():
-        pass
+        import time  # noqa: F401 -- for `now`
 
     @task(implementation="circuitpython")
     def now():

@@ -10,8 +10,7 @@ async def main():
 
         @s.task
         def count(n):
-            for i in range(n):
-                yield i
+            yield from range(n)
 
         async for number in count(3):
             print(number)
