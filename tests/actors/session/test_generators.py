@@ -13,6 +13,7 @@ from klemheist import (
     AsyncSessionManager,
     DeviceError,
     DeviceReset,
+    LinkLost,
     LinkTimeout,
     ResourceCleanupError,
     ResultTypeError,
@@ -21,6 +22,7 @@ from klemheist import (
     StaleHandle,
 )
 from klemheist.transports.repl.procedures import evaluated
+from tests.boards.tcp_board import TcpBoard
 
 from .conftest import HOST
 
@@ -310,3 +312,48 @@ def test_one_of_a_program(manager):
 
     with manager.session("sim:", program=Counter()) as session:
         assert list(session.program.count(3)) == [0, 1, 2]
+
+
+def test_what_a_device_was_away_for_is_let_go_when_it_is_back(within):
+    """A session that ends while its device is away owes the close of its generators."""
+    with TcpBoard("sim:") as board, SessionManager() as manager:
+        watcher = manager.create_session(board.url)
+        watcher("import __main__\n__main__.closed = []")
+        session = manager.create_session(board.url)
+        session("from __main__ import closed")
+        generator = session.task(source=CAREFUL)()
+        next(generator)
+        proxy = session.proxy("closed")
+        board.refuse(True)
+        board.drop()
+        assert within(lambda: session._core.port.is_away)
+        with pytest.raises(ResourceCleanupError):
+            session.close()
+        board.refuse(False)
+        assert within(lambda: watcher.status == "active", 10)
+        assert watcher("__main__.closed") == [1]
+        code = f"{session._core.namespace.number} in PO"
+        frame, _ = watcher._core.submit(lambda board: evaluated(board, code)).get()
+        assert frame.text == "False"
+        del proxy
+
+
+def test_a_link_that_drops_in_mid_step_ends_it_and_closes_it_there(within):
+    with TcpBoard("sim:") as board, SessionManager() as manager:
+        session = manager.create_session(board.url)
+        session("closed = []")
+        generator = session.task(source=CAREFUL)()
+        next(generator)
+        step = generator._generator.sent(None, None)
+        board.drop()
+        error = step.exception() if step.done() else None
+        try:
+            value = step.get()
+        except LinkLost as lost:
+            error = lost
+        if error is None:  # it was faster than the cable
+            assert value == 2
+        else:
+            assert error.maybe_executed is True
+            assert list(generator) == []
+            assert within(lambda: session("closed") == [1])
