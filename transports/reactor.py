@@ -98,7 +98,10 @@ class Reactor:
         with suppress(BlockingIOError):
             self._wake_read.recv(4096)
         while self._soon:
-            self._soon.popleft()()
+            try:
+                self._soon.popleft()()
+            except Exception:  # noqa: BLE001 - as for a receiver: the others have their turn
+                logger.exception("a finaliser's work failed")
 
     def _wake(self) -> None:
         with suppress(OSError):  # it is awake anyhow, or has ended

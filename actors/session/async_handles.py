@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from .bound import AsyncBoundProgram
+from .expressions import Expression, root
 from .files import AsyncFiles
 from .functions import AsyncSetupCall, AsyncThread
 from .options import CallOptions
-from .proxies import AsyncProxy, Expression, root
+from .proxies import AsyncProxy
 from .tasks import AsyncTask
 from .tracker import AsyncResourceTracker
 from .view import SessionView

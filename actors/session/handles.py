@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from .bound import BoundProgram
+from .expressions import Expression, root
 from .files import Files
 from .functions import SetupCall, Thread
 from .options import CallOptions
-from .proxies import Expression, Proxy, root
+from .proxies import Proxy
 from .tasks import Task
 from .tracker import ResourceTracker
 from .view import SessionView

@@ -139,8 +139,14 @@ class Objects:
         try:
             done.get()
         except LinkError:
-            core.port.debts.add(Debt(f"{core.session_id}/objects", self._let_all_go, boot))
+            core.port.debts.add(Debt(f"{core.session_id}/objects", self._pay, boot))
             raise
+
+    def _pay(self, board: Board) -> Procedure[None]:
+        try:
+            yield from self._let_all_go(board)
+        except DeviceError as error:  # whom it was owed to is gone
+            self._core.report.warning("a generator failed at its end: {}", error)
 
     def _let_all_go(self, board: Board) -> Procedure[None]:
         self.era += 1
