@@ -13,6 +13,7 @@ session ends, is closed on the device.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
@@ -175,7 +176,8 @@ class GeneratorCore:
         assert self._handle is not None
         namespace, number = self.core.namespace, self._handle.number
         generator = f"PO[{namespace.number}][{number}]"
-        error = f"E({kind!r},{namespace.number})({passed})"
+        name = kind if kind in vars(builtins) else f"S[{namespace.number}][{kind!r}]"
+        error = f"{name}({passed})"
         entry = namespace.numbers.entry()
         try:
             return (yield from remote.throw(board, generator, error, entry, namespace.tracer))

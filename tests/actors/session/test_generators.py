@@ -179,16 +179,27 @@ def test_an_exception_ends_it_with_the_lines_of_the_host(s):
     assert list(generator) == []
 
 
-def test_throw_raises_where_it_waits(s):
-    catches = s.task(
-        source="def catches():\n try:\n  yield 1\n except KeyError as e:\n  yield str(e)"
-    )
-    generator = catches()
+def test_throw_raises_where_it_waits(session):
+    code = "def catches():\n try:\n  yield 1\n except KeyError as e:\n  yield str(e)"
+    generator = session.task(source=code)()
     next(generator)
     assert "lost" in generator.throw(KeyError("lost"))
     with pytest.raises(DeviceError, match="ValueError: wrong"):
         generator.throw(ValueError("wrong"))
     assert list(generator) == []
+
+
+def test_throw_knows_the_session_s_own_exceptions(s):
+    class OddError(Exception):
+        pass
+
+    s("class OddError(Exception): pass")
+    code = "def catches():\n try:\n  yield 1\n except OddError as e:\n  yield e.args[0]"
+    generator = s.task(source=code)()
+    next(generator)
+    assert generator.throw(OddError(5)) == 5
+    with pytest.raises(StopIteration):
+        next(generator)
 
 
 def test_what_was_thrown_before_the_first_next_is_raised_here(s):
