@@ -224,7 +224,8 @@ class RemoteGenerator(Iterator[Y], Generic[Y]):
         """Go on with `value` as what its `yield` gives; return the next value.
 
         Raises:
-            StopIteration: it has ended; `value` is what it returned.
+            StopIteration: it has ended, and this holds what it returned; in asyncio it is
+                StopAsyncIteration.
             DeviceError: what its body raised; it has ended.
             LinkError: it has ended; `maybe_executed` says whether this step may have run.
             StaleHandle: the device has booted anew since.
@@ -267,7 +268,8 @@ class AsyncRemoteGenerator(AsyncIterator[Y], Generic[Y]):
         """Go on with `value` as what its `yield` gives; return the next value.
 
         Raises:
-            StopAsyncIteration: it has ended; its argument is what it returned.
+            StopIteration: it has ended, and this holds what it returned; in asyncio it is
+                StopAsyncIteration.
             DeviceError: what its body raised; it has ended.
             LinkError: it has ended; `maybe_executed` says whether this step may have run.
             StaleHandle: the device has booted anew since.
