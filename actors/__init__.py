@@ -33,10 +33,12 @@ from klemheist.actors.runtime import (
     zombies,
 )
 from klemheist.actors.session.async_handles import AsyncSession
-from klemheist.actors.session.functions import AsyncTask, AsyncThreadHandle, Task, ThreadHandle
+from klemheist.actors.session.functions import AsyncThreadHandle, ThreadHandle
+from klemheist.actors.session.generators import AsyncRemoteGenerator, RemoteGenerator
 from klemheist.actors.session.handles import Session
 from klemheist.actors.session.options import SessionOptions
 from klemheist.actors.session.program import Program, setup, task, teardown, thread
+from klemheist.actors.session.proxies import AsyncProxy, Proxy
 from klemheist.actors.session.resources import (
     BackgroundThreadInfo,
     CancelToken,
@@ -44,6 +46,13 @@ from klemheist.actors.session.resources import (
     Resource,
     ResourceUsageStats,
 )
+from klemheist.actors.session.tasks import (
+    AsyncGeneratorTask,
+    AsyncTask,
+    GeneratorTask,
+    Task,
+)
+from klemheist.actors.session.timesync import TimeSync
 from klemheist.actors.session.tracker import AsyncResourceTracker, ResourceTracker
 from klemheist.actors.streams import (
     Overflow,
@@ -62,6 +71,9 @@ __all__ = [
     "ActorDead",
     "ActorRef",
     "AskTimeout",
+    "AsyncGeneratorTask",
+    "AsyncProxy",
+    "AsyncRemoteGenerator",
     "AsyncResourceTracker",
     "AsyncSession",
     "AsyncTask",
@@ -81,6 +93,7 @@ __all__ = [
     "ExitReason",
     "ExitSignal",
     "Future",
+    "GeneratorTask",
     "GetStatus",
     "Ignore",
     "Interrupt",
@@ -90,8 +103,10 @@ __all__ = [
     "Overflow",
     "Priority",
     "Program",
+    "Proxy",
     "Publisher",
     "ReceiveTimeout",
+    "RemoteGenerator",
     "Resource",
     "ResourceTracker",
     "ResourceUsageStats",
@@ -105,6 +120,7 @@ __all__ = [
     "Task",
     "Terminated",
     "ThreadHandle",
+    "TimeSync",
     "Unbounded",
     "WatchRef",
     "WouldBlock",

@@ -23,6 +23,8 @@ class DeviceError(KlemheistError):
         self.message = message
         self.traceback = traceback
         """The device's traceback, with the host's files and lines where they are known."""
+        if traceback:
+            self.add_note(traceback)  # Python prints it below the message
 
     def __str__(self) -> str:
         """Return one line; `traceback` has the rest."""
@@ -49,6 +51,24 @@ class DeviceFileNotFoundError(DeviceError, FileNotFoundError):
     def __init__(self, path: str) -> None:
         super().__init__("OSError", f"{path}: no such file on the device")
         self.path = path
+
+
+class DeviceAttributeError(DeviceError, AttributeError):
+    """An object on the device has no such attribute."""
+
+    advice = "`dir(…)` on the device shows what it has"
+
+
+class DeviceKeyError(DeviceError, KeyError):
+    """A mapping on the device has no such key."""
+
+
+class DeviceIndexError(DeviceError, IndexError):
+    """A sequence on the device is not that long."""
+
+
+class DeviceTypeError(DeviceError, TypeError):
+    """An object on the device is of a type that cannot do this."""
 
 
 class CapabilityError(KlemheistError):

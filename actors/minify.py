@@ -116,6 +116,10 @@ class Page:
         """Return a part of the source as it stands."""
         return _slice(self._lines, start, end)
 
+    def row(self, line: int) -> str:
+        """Return one line of the source, without the spaces around it."""
+        return self._lines[line - 1].strip()
+
     def before(self, node: ast.expr, mark: str) -> Place:
         """Return where the last `mark` before a node begins."""
         start = self.start(node)

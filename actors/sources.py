@@ -52,6 +52,8 @@ class Source:
     filename: str
     is_generator: bool
     parameters: tuple[str, ...]
+    rows: tuple[str, ...] = field(default=(), repr=False)
+    """For each line of `text` the host's own line, for tracebacks."""
     hash: str = field(init=False)
     """16 hex digits of the text's SHA-256: it tells whether the device has this code (SES-060)."""
 
@@ -220,6 +222,7 @@ class _Located:
                 isinstance(each, ast.Yield | ast.YieldFrom) for each in _own_nodes(self.node)
             ),
             parameters=_parameters(self.node.args),
+            rows=tuple(self.page.row(line) for line in small.line_map),
         )
 
     def _decorator_cuts(self) -> Iterator[Cut]:

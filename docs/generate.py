@@ -40,6 +40,10 @@ PAGES = {
         (
             "actors.session.program",
             "actors.session.functions",
+            "actors.session.tasks",
+            "actors.session.generators",
+            "actors.session.proxies",
+            "actors.session.timesync",
             "actors.session.bound",
             "supervisors.manager.deployment",
         ),

@@ -12,6 +12,10 @@ KlemheistError
 │   └── LinkAccessDenied
 ├── DeviceError                 code on the device raised
 │   ├── DeviceFileNotFoundError
+│   ├── DeviceAttributeError
+│   ├── DeviceKeyError
+│   ├── DeviceIndexError
+│   ├── DeviceTypeError
 │   └── DeviceMemoryError
 ├── CapabilityError             this device cannot do it
 ├── SessionError                a session or its manager is not in the state for it
@@ -35,9 +39,13 @@ from __future__ import annotations
 from klemheist.actors.errors import (
     CallCancelled,
     CapabilityError,
+    DeviceAttributeError,
     DeviceError,
     DeviceFileNotFoundError,
+    DeviceIndexError,
+    DeviceKeyError,
     DeviceMemoryError,
+    DeviceTypeError,
     QueueFull,
     ResourceCleanupError,
     SessionClosed,
@@ -68,10 +76,14 @@ __all__ = [
     "CallCancelled",
     "CapabilityError",
     "CodeSyntaxError",
+    "DeviceAttributeError",
     "DeviceError",
     "DeviceFileNotFoundError",
+    "DeviceIndexError",
+    "DeviceKeyError",
     "DeviceMemoryError",
     "DeviceReset",
+    "DeviceTypeError",
     "KlemheistError",
     "LinkAccessDenied",
     "LinkAmbiguous",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, assert_type
 
 import klemheist
 from klemheist import (
+    AsyncProxy,
     AsyncSession,
     AsyncSessionManager,
     Call,
@@ -14,7 +16,9 @@ from klemheist import (
     Execute,
     Future,
     PartitionSupervisor,
+    Proxy,
     Publisher,
+    RemoteGenerator,
     Resource,
     Restart,
     Session,
@@ -41,6 +45,11 @@ class Lamp(Resource):
         assert_type(cancel.cancelled, bool)
 
 
+class Overloaded(klemheist.Program):
+    @klemheist.setup(implementation="circuitpython")
+    def wake() -> None: ...  # type: ignore[misc]
+
+
 class Sampler(klemheist.Actor):
     def on_receive(self, message: Any) -> float:
         return float(message)
@@ -61,6 +70,16 @@ def threads() -> None:
             assert_type(add(2, 3), int)
             assert_type(add.submit(2, 3), Future[int])
             assert_type(s.submit("1 + 1").get(timeout=1.0), Any)
+
+            @s.task
+            def count(n: int) -> Iterator[int]:
+                yield from range(n)
+
+            assert_type(count(3), RemoteGenerator[int])
+            assert_type(next(count(3)), int)
+            assert_type(s.proxy("x"), Proxy)
+            assert_type(s.sync_time().offset, float)
+            assert_type(add.with_options(timeout=1.0)(1, 2), int)
             s.resources.register_resource(Lamp("Lamp", estimated_cost=1))
             s.ref.tell(Execute("x = 1"))
             s.ref.ask(Call("add", (2, 3)), timeout=2.0)
@@ -82,6 +101,14 @@ async def coroutines() -> None:
 
         assert_type(await add(2, 3), int)
         assert_type(await add.submit(2, 3), int)
+
+        @s.task
+        def count(n: int) -> Iterator[int]:
+            yield from range(n)
+
+        async for each in count(3):
+            assert_type(each, int)
+        assert_type(await s.proxy("x"), AsyncProxy)
         assert_type(await manager.execute_in_session("sim:", async_number), int)
 
 

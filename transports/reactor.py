@@ -12,6 +12,7 @@ import selectors
 import socket
 import sys
 import threading
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,9 @@ class Reactor:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = socket.socketpair()
-        self._wake_read.setblocking(False)  # noqa: FBT003 - the socket module's signature
+        for end in (self._wake_read, self._wake_write):
+            end.setblocking(False)  # noqa: FBT003 - the socket module's signature
+        self._soon: deque[Callable[[], object]] = deque()
         self._selector.register(self._wake_read, READ, self._woken)
         # The selector's own epoll, under a descriptor of its own: `selectors` cannot say "nothing".
         self._epoll = _epoll_of(self._selector)
@@ -86,18 +89,31 @@ class Reactor:
         self._wake_read.close()
         self._wake_write.close()
 
+    def soon(self, fn: Callable[[], object]) -> None:
+        """Call `fn()` on the I/O thread; this takes no lock, so that a finaliser may."""
+        self._soon.append(fn)
+        self._wake()
+
     def _woken(self) -> None:
         with suppress(BlockingIOError):
             self._wake_read.recv(4096)
+        while self._soon:
+            try:
+                self._soon.popleft()()
+            except Exception:  # noqa: BLE001 - as for a receiver: the others have their turn
+                logger.exception("a finaliser's work failed")
+
+    def _wake(self) -> None:
+        with suppress(OSError):  # it is awake anyhow, or has ended
+            self._wake_write.send(b"\0")
 
     def _wake_blind(self) -> None:
         if isinstance(self._selector, selectors.SelectSelector):
-            self._wake_write.send(b"\0")
+            self._wake()
 
     def _end(self) -> None:
         self._ended = True
-        with suppress(OSError):  # a thread that was awake anyhow has ended meanwhile
-            self._wake_write.send(b"\0")
+        self._wake()
         if not self.inside():
             self._thread.join(_JOIN_SECONDS)
 
@@ -128,3 +144,10 @@ def release(reactor: Reactor) -> None:
             return
         _current = None
     reactor._end()  # noqa: SLF001 - same module
+
+
+def soon(fn: Callable[[], object]) -> None:
+    """Call `fn()` on the I/O thread, if there is one; takes no lock, so that a finaliser may."""
+    reactor = _current
+    if reactor is not None:
+        reactor.soon(fn)

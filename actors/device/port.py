@@ -7,6 +7,7 @@ port, never the actor.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from .linkage import Receiver
 
 
+_IMPLEMENTATION: Final = re.compile(r"name='(\w+)'")
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a device can do, as its firmware and its agent say (DESIGN 3.8, SES-004)."""
@@ -50,6 +54,12 @@ class Capabilities:
     """Bytes free after the agent was installed; -1 where the device does not say."""
     longest_source: int
     """Bytes of one top-level statement that the device can take."""
+
+    @property
+    def implementation(self) -> str:
+        """`sys.implementation.name`: `micropython`, `circuitpython`; empty where it is unknown."""
+        found = _IMPLEMENTATION.search(self.firmware)
+        return "" if found is None else found[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,11 @@ from klemheist.transports.repl.procedures import free_memory
 from klemheist.transports.repl.values import ResultTypeError, decode
 
 _LINE: Final = re.compile(r'^  File "(?P<file>[^"]*)", line (?P<line>\d+)(?:, in (?P<name>.*))?$')
-_OURS: Final = frozenset({"k", "E", "X", "J", "e", "BM"})
+_OURS: Final = frozenset({"<module>", *"kEXJe", "PG", "Pn", "PH", "PK", "PT", "BM"})
 """The agent's functions: their lines say nothing to the user."""
+
+MOST_FUNCTIONS: Final = 1000
+"""Names of functions that a session's tracer keeps; the oldest are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,16 @@ class Place:
 
     filename: str
     lines: tuple[int, ...]
+    rows: tuple[str, ...] = ()
+    """The host's own lines, where they are known."""
 
     def line(self, number: int) -> int:
         """Return the host's line for the device's, counted from 1."""
         return self.lines[min(number, len(self.lines)) - 1] if self.lines else number
+
+    def row(self, number: int) -> str:
+        """Return what stands in the host's line for the device's; empty if nobody knows."""
+        return self.rows[min(number, len(self.rows)) - 1].strip() if self.rows else ""
 
 
 class Tracer:
@@ -41,10 +50,18 @@ class Tracer:
 
     def add(self, source: Source) -> None:
         """Know a function, and those defined in it."""
-        place = Place(source.filename, source.line_map)
-        for node in ast.walk(ast.parse(source.text)):
+        self.learn(source.text, Place(source.filename, source.line_map, source.rows))
+
+    def learn(self, text: str, place: Place) -> None:
+        """Know the functions that a text defines, and where it stands."""
+        if "def " not in text and "class " not in text:
+            return
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                self._places.pop(node.name, None)  # the newest comes last
                 self._places[node.name] = place
+        while len(self._places) > MOST_FUNCTIONS:
+            del self._places[next(iter(self._places))]
 
     def map(self, text: str, top: Place | None = None) -> str:
         """Return a traceback with host files and lines, without the agent's own.
@@ -65,12 +82,14 @@ class Tracer:
             name = found["name"] or "<module>"
             place = top if name == "<module>" else self._places.get(name)
             if found["file"] == "<stdin>" or (place is None and name in _OURS):
-                continue
+                continue  # also what the agent evaluates is a module
             if place is None:
                 yield line
             else:
-                number = place.line(int(found["line"]))
-                yield f'  File "{place.filename}", line {number}, in {name}'
+                number = int(found["line"])
+                yield f'  File "{place.filename}", line {place.line(number)}, in {name}'
+                if row := place.row(number):
+                    yield f"    {row}"
 
 
 def value_of(

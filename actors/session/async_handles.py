@@ -8,19 +8,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from .bound import AsyncBoundProgram
+from .expressions import Expression, root
 from .files import AsyncFiles
-from .functions import AsyncSetupCall, AsyncTask, AsyncThread
+from .functions import AsyncSetupCall, AsyncThread
+from .options import CallOptions
+from .proxies import AsyncProxy
+from .tasks import AsyncTask
 from .tracker import AsyncResourceTracker
 from .view import SessionView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from klemheist.actors.runtime.ref import ActorRef
 
     from .core import SessionCore
-    from .functions import P, R
     from .program import Program
+    from .tasks import AsyncGeneratorTask, P, R, Y
+    from .timesync import TimeSync
 
 
 class AsyncSession(SessionView):
@@ -60,10 +65,16 @@ class AsyncSession(SessionView):
             LinkLost, DeviceReset: the device failed under it; `maybe_executed` tells.
             CodeSyntaxError: it is no Python; nothing was sent.
         """
-        return await self._core.streamed_async(code, timeout, on_output)
+        return await self._core.awaited(
+            lambda put: self._core.execute(code, timeout=timeout, on_output=put), on_output
+        )
 
     __call__ = execute
 
+    @overload
+    def task(  # type: ignore[overload-overlap]  # a generator is a special result
+        self, function: Callable[P, Iterator[Y]], /
+    ) -> AsyncGeneratorTask[P, Y]: ...
     @overload
     def task(self, function: Callable[P, R], /) -> AsyncTask[P, R]: ...
     @overload
@@ -75,6 +86,7 @@ class AsyncSession(SessionView):
         source: None = None,
         timeout: float | None = None,
         idempotent: bool = False,
+        on_output: Callable[[bytes], object] | None = None,
     ) -> Callable[[Callable[P, R]], AsyncTask[P, R]]: ...
     @overload
     def task(
@@ -85,6 +97,7 @@ class AsyncSession(SessionView):
         source: str,
         timeout: float | None = None,
         idempotent: bool = False,
+        on_output: Callable[[bytes], object] | None = None,
     ) -> AsyncTask[..., Any]: ...
     def task(
         self,
@@ -94,16 +107,20 @@ class AsyncSession(SessionView):
         source: str | None = None,
         timeout: float | None = None,
         idempotent: bool = False,
+        on_output: Callable[[bytes], object] | None = None,
     ) -> Any:
         """Make a function of the host one of the device, or give its `source` as text.
+
+        Where its body yields, each call makes a generator that runs on the device.
 
         Args:
             function: a plain function that takes all it needs as arguments.
             source: its text, where the host has none.
             timeout: seconds for each call.
             idempotent: it may be sent again if its fate is unknown.
+            on_output: called with each piece of what a call prints; see `with_options`.
         """
-        return self._tasks(function, source, timeout, idempotent)
+        return self._tasks(function, source, CallOptions(timeout, idempotent, on_output))
 
     @overload
     def thread(self, function: Callable[..., Any], /) -> AsyncThread: ...
@@ -132,6 +149,31 @@ class AsyncSession(SessionView):
             restart: start it again after an error and after a new boot.
         """
         return self._threads(function, source, restart)
+
+    async def proxy(self, expression: str) -> AsyncProxy:
+        """Return a proxy to an object on the device: what an expression gives there.
+
+        Args:
+            expression: of the session's namespace, such as the name of an object.
+
+        Raises:
+            DeviceError: what the expression raised.
+            ArgumentError: it is no expression; nothing was sent.
+        """
+        held = await root(self._core, expression).held()
+        return AsyncProxy(Expression.of(self._core, held))
+
+    async def sync_time(self, samples: int = 8) -> TimeSync:
+        """Compare the device's clock with the host's; `host_time` goes by the last comparison.
+
+        Args:
+            samples: how often the device is asked; more of them make it more exact.
+
+        Raises:
+            ArgumentError: `samples` is not positive.
+            DeviceError: the device has no `ticks_ms`.
+        """
+        return await self._core.sync_time(samples)
 
     def setup(self, function: Callable[..., Any]) -> AsyncSetupCall:
         """Decorate a function whose body runs at the namespace's top level when it is called."""

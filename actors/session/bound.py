@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .functions import AsyncTask, AsyncThread, Task, Thread
+from .functions import AsyncThread, Thread
+from .options import CallOptions
 from .program import Program, Role
+from .tasks import AsyncTask, Task, task_of
 
 if TYPE_CHECKING:
     from .core import SessionCore
@@ -23,9 +25,8 @@ class Bound:
             assert program is not None
             source, mark = program.sources[name], marked.mark
             if mark.role is Role.TASK:
-                bound: object = self.task_class(
-                    core, source, timeout=mark.timeout, idempotent=mark.idempotent
-                )
+                options = CallOptions(mark.timeout, mark.idempotent)
+                bound: object = task_of(self.task_class, core, source, options)
             elif mark.role is Role.THREAD:
                 bound = self.thread_class(core, source, restart=mark.restart)
             else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from klemheist.actors.device.call import Call
 from klemheist.actors.errors import ResourceCleanupError, SessionError
@@ -19,14 +19,16 @@ from klemheist.actors.streams import Stream
 from klemheist.transports.errors import LinkLost
 from klemheist.transports.link import DRIVE_SECONDS
 from klemheist.transports.repl.frames import Frame
-from klemheist.transports.repl.values import decode, encode_arguments, is_plain
+from klemheist.transports.repl.values import ArgumentError, decode, encode_arguments, is_plain
 
 from .answers import Place
 from .ledger import EntryKind
+from .objects import Objects
 from .remote import Piece, Setup
 from .resources import CancelToken, DeployedMethodInfo, is_cleaning
 from .state import SessionState, dropped_mark
 from .status import LIVE, SessionStatus, Turn
+from .timesync import TimeSync, compare_clocks
 from .together import Together
 
 if TYPE_CHECKING:
@@ -50,6 +52,9 @@ _Options = tuple[float | None, bool]
 
 _PLAIN = (int, str, bytes, bool, type(None))
 
+Start: TypeAlias = "Callable[[Callable[[bytes], object] | None], Future[Any]]"
+"""Starts a call whose output goes to this callable."""
+
 
 class SessionCore(SessionState):
     """One logical session on one device, and its calls there."""
@@ -63,9 +68,11 @@ class SessionCore(SessionState):
         journal: Journal | None = None,
     ) -> None:
         super().__init__(port, numbers, options, journal=journal)
+        self.objects = Objects(self)
+        self.time_sync: TimeSync | None = None
         self._calls: set[Future[Any]] = set()
-        self._tasks: dict[str, Together] = {}
         """The user's calls that wait or run: they end with the session."""
+        self._tasks: dict[str, Together] = {}
         self.namespace.on_deployed = self._deployed
         self.namespace.on_void = partial(
             self.ledger.drop,
@@ -177,18 +184,16 @@ class SessionCore(SessionState):
     def _procedure(self, code: str) -> Callable[[Board], Procedure[Any]]:
         namespace = self.namespace
         if is_expression(code):
-            place = Place("<code>", ())
+            place = Place("<code>", (), tuple(code.strip().split("\n")))
             return lambda board: namespace.evaluate(board, code, place)
         pieces = pieces_of(code)
         return lambda board: namespace.run(board, pieces)
 
-    def streamed(
-        self, code: str, timeout: float | None, on_output: Callable[[bytes], object] | None
-    ) -> Any:
-        """`execute`, waited for on this thread, which also takes the output."""
+    def waited(self, start: Start, on_output: Callable[[bytes], object] | None) -> Any:
+        """Start a call and wait for it on this thread, which also takes its output."""
         if on_output is None:
-            return self.execute(code, timeout=timeout).get()
-        stream, future = self._executing(code, timeout)
+            return start(None).get()
+        stream, future = _streaming(start)
         try:
             for piece in stream:
                 on_output(piece)
@@ -197,16 +202,11 @@ class SessionCore(SessionState):
             raise
         return future.get()
 
-    async def streamed_async(
-        self,
-        code: str,
-        timeout: float | None,
-        on_output: Callable[[bytes], object] | None,
-    ) -> Any:
-        """`execute`, awaited in this task, which also takes the output."""
+    async def awaited(self, start: Start, on_output: Callable[[bytes], object] | None) -> Any:
+        """Start a call and await it in this task, which also takes its output."""
         if on_output is None:
-            return await self.execute(code, timeout=timeout)
-        stream, future = self._executing(code, timeout)
+            return await start(None)
+        stream, future = _streaming(start)
         try:
             async for piece in stream:
                 on_output(piece)
@@ -214,12 +214,6 @@ class SessionCore(SessionState):
             future.cancel("its output was not wanted any more")
             raise
         return await future
-
-    def _executing(self, code: str, timeout: float | None) -> tuple[Stream[bytes], Future[Any]]:
-        stream: Stream[bytes] = Stream(dropped=dropped_mark)
-        future = self.execute(code, timeout=timeout, on_output=stream.put)
-        future.add_done_callback(lambda _: stream.close())
-        return stream, future
 
     def call(
         self,
@@ -297,6 +291,22 @@ class SessionCore(SessionState):
             future.add_done_callback(self._calls.discard)
         return future
 
+    def sync_time(self, samples: int) -> Future[TimeSync]:
+        """Compare the device's clock with the host's.
+
+        Raises:
+            ArgumentError: `samples` is not positive.
+        """
+        if samples < 1:
+            raise ArgumentError(f"samples={samples}: give at least 1")
+
+        def procedure(board: Board) -> Procedure[TimeSync]:
+            generation = self.port.generation
+            self.time_sync = yield from compare_clocks(board, samples, generation)
+            return self.time_sync
+
+        return self.submit(procedure, label="sync_time")
+
     def set_up(self, setup: Setup, *, timeout: float | None = None) -> Future[Any]:
         """Run a setup now, and again in each generation to come."""
         namespace = self.namespace
@@ -355,7 +365,10 @@ def pieces_of(code: str, filename: str = "<code>") -> tuple[Piece, ...]:
     """
     check_syntax(code, filename=filename)
     return tuple(
-        Piece(part.text, Place(filename, lines_from(part.first_line, part.text)))
+        Piece(
+            part.text,
+            Place(filename, lines_from(part.first_line, part.text), tuple(part.text.split("\n"))),
+        )
         for part in split_statements(code)
     )
 
@@ -379,6 +392,13 @@ def _raise_failures(cleaned: list[Cleaned]) -> None:
     error = failures(cleaned)
     if error is not None:
         raise error
+
+
+def _streaming(start: Start) -> tuple[Stream[bytes], Future[Any]]:
+    stream: Stream[bytes] = Stream(dropped=dropped_mark)
+    future = start(stream.put)
+    future.add_done_callback(lambda _: stream.close())
+    return stream, future
 
 
 def _failed(error: Exception) -> Future[Any]:

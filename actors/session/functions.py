@@ -1,6 +1,6 @@
-"""Tasks, threads, setups and teardowns of one session, whichever way they are waited for.
+"""Threads, setups and teardowns of one session, whichever way they are waited for.
 
-The classes here are what `session.task` and its siblings return. Each operation gives a `Future`;
+The classes here are what `session.thread` and its siblings return. Each operation gives a `Future`;
 the handles of threads and asyncio only differ in how they wait for it.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from klemheist.actors.errors import StaleHandle
 from klemheist.actors.messages import Cleaned
@@ -27,54 +27,7 @@ from .threads import ThreadCleaner, ThreadRecord, launch
 if TYPE_CHECKING:
     from .core import SessionCore
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 _numbers = itertools.count(1)
-
-
-class RemoteTask(Generic[P, R]):
-    """A function that runs on the device: deployed at its first call, then only called."""
-
-    def __init__(
-        self, core: SessionCore, source: Source, *, timeout: float | None, idempotent: bool
-    ) -> None:
-        self._core = core
-        self.source = source
-        self.timeout = timeout
-        self.idempotent = idempotent
-        core.remember(source)
-
-    def __repr__(self) -> str:
-        return f"<task {self.source.name} of session {self._core.session_id}>"
-
-    def submit(self, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """Call it; the result is a `Future`: `.get()`, `await`, `.cancel()`.
-
-        Raises:
-            ArgumentError: an argument cannot be sent; nothing was.
-        """
-        return self._core.call(
-            self.source, args, kwargs, timeout=self.timeout, idempotent=self.idempotent
-        )
-
-
-class Task(RemoteTask[P, R]):
-    """A task whose calls wait for the result."""
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call it on the device and return its result."""
-        return self._core.call_now(  # type: ignore[no-any-return]
-            self.source, args, kwargs, timeout=self.timeout, idempotent=self.idempotent
-        )
-
-
-class AsyncTask(RemoteTask[P, R]):
-    """A task whose calls are awaited."""
-
-    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call it on the device and return its result."""
-        return await self.submit(*args, **kwargs)
 
 
 class ThreadHandle:

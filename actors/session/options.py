@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from klemheist.transports.repl.values import ArgumentError
@@ -43,3 +44,15 @@ class SessionOptions:
                 raise ArgumentError(
                     f"SessionOptions.{name}={getattr(self, name)!r}: give more than 0"
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """How each call of a task is made."""
+
+    timeout: float | None = None
+    """Seconds, queueing included; None for `SessionOptions.call_timeout`."""
+    idempotent: bool = False
+    """It may be sent again if its fate is unknown (DESIGN 3.5)."""
+    on_output: Callable[[bytes], object] | None = None
+    """Takes each piece of what the call prints."""

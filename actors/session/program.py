@@ -7,11 +7,14 @@ A program object is an immutable template: its arguments become names in the ses
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import Any, ClassVar, TypeVar, overload
 
+from klemheist.actors.device.port import Capabilities
+from klemheist.actors.errors import CapabilityError
 from klemheist.actors.sources import Source, body_source, split_statements, task_source
 from klemheist.transports.repl.values import ArgumentError, encode
 
@@ -39,14 +42,21 @@ class Mark:
     idempotent: bool = False
     restart: bool = False
     autostart: bool = False
+    implementation: str = ""
+    """The platform or implementation that it is for; empty for all that have none of their own."""
 
 
 class Marked:
-    """A function of a program; on the class it only stands there."""
+    """A function of a program; on the class it only stands there.
+
+    Several of one name, each for another implementation, are overloads: one stands there, and has
+    all of them in `overloads`.
+    """
 
     def __init__(self, function: Callable[..., Any], mark: Mark) -> None:
         self.function = function
         self.mark = mark
+        self.overloads: dict[str, Marked] = {mark.implementation: self}
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
 
@@ -60,9 +70,16 @@ def _marker(function: Callable[..., Any] | None, mark: Mark) -> Any:
 @overload
 def task(function: F, /) -> F: ...
 @overload
-def task(*, timeout: float | None = None, idempotent: bool = False) -> Callable[[F], F]: ...
 def task(
-    function: F | None = None, /, *, timeout: float | None = None, idempotent: bool = False
+    *, timeout: float | None = None, idempotent: bool = False, implementation: str = ""
+) -> Callable[[F], F]: ...
+def task(
+    function: F | None = None,
+    /,
+    *,
+    timeout: float | None = None,
+    idempotent: bool = False,
+    implementation: str = "",
 ) -> Any:
     """Mark a function of a `Program` as a task: called from the host, it runs on the device.
 
@@ -70,37 +87,93 @@ def task(
         function: the function; given by the bare decorator.
         timeout: seconds for each call; None for the session's `call_timeout`.
         idempotent: it may be sent again if its fate is unknown (DESIGN 3.5).
+        implementation: the platform (`"rp2"`) or implementation (`"circuitpython"`) that this one
+            is for; of several functions of one name, the device gets the one that fits it best.
     """
-    return _marker(function, Mark(Role.TASK, timeout, idempotent))
+    mark = Mark(Role.TASK, timeout, idempotent, implementation=implementation)
+    return _marker(function, mark)
 
 
 @overload
 def thread(function: F, /) -> F: ...
 @overload
-def thread(*, restart: bool = False, autostart: bool = False) -> Callable[[F], F]: ...
-def thread(function: F | None = None, /, *, restart: bool = False, autostart: bool = False) -> Any:
+def thread(
+    *, restart: bool = False, autostart: bool = False, implementation: str = ""
+) -> Callable[[F], F]: ...
+def thread(
+    function: F | None = None,
+    /,
+    *,
+    restart: bool = False,
+    autostart: bool = False,
+    implementation: str = "",
+) -> Any:
     """Mark a function of a `Program` as a thread: a generator that yields the seconds to wait.
 
     Args:
         function: the function; given by the bare decorator.
         restart: start it again after an error and after a new boot.
         autostart: start it with the session; in a standing deployment all threads do.
+        implementation: what it is for; see `task`.
     """
-    return _marker(function, Mark(Role.THREAD, restart=restart, autostart=autostart))
+    mark = Mark(Role.THREAD, restart=restart, autostart=autostart, implementation=implementation)
+    return _marker(function, mark)
 
 
-def setup(function: F) -> F:
-    """Mark a function of a `Program` whose body runs at the namespace's top level at the start."""
-    return _marker(function, Mark(Role.SETUP))  # type: ignore[no-any-return]
+@overload
+def setup(function: F, /) -> F: ...
+@overload
+def setup(*, implementation: str = "") -> Callable[[F], F]: ...
+def setup(function: F | None = None, /, *, implementation: str = "") -> Any:
+    """Mark a function of a `Program` whose body runs at the namespace's top level at the start.
+
+    Args:
+        function: the function; given by the bare decorator.
+        implementation: what it is for; see `task`.
+    """
+    return _marker(function, Mark(Role.SETUP, implementation=implementation))
 
 
-def teardown(function: F) -> F:
-    """Mark a function of a `Program` whose body runs at the top level when the session ends."""
-    return _marker(function, Mark(Role.TEARDOWN))  # type: ignore[no-any-return]
+@overload
+def teardown(function: F, /) -> F: ...
+@overload
+def teardown(*, implementation: str = "") -> Callable[[F], F]: ...
+def teardown(function: F | None = None, /, *, implementation: str = "") -> Any:
+    """Mark a function of a `Program` whose body runs at the top level when the session ends.
+
+    Args:
+        function: the function; given by the bare decorator.
+        implementation: what it is for; see `task`.
+    """
+    return _marker(function, Mark(Role.TEARDOWN, implementation=implementation))
 
 
-class Program:
+class _Body(dict[str, Any]):
+    """The body of a program's class: of one name it keeps all overloads."""
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        before = self.get(name)
+        if isinstance(before, Marked) and isinstance(value, Marked):
+            value.overloads = before.overloads | value.overloads
+        elif {type(before), type(value)} == {Marked, FunctionType}:
+            raise ArgumentError(f"{name} is marked here and plain there; mark all functions of it")
+        super().__setitem__(name, value)
+
+
+class ProgramType(type):
+    """The type of programs: their bodies may have several functions of one name."""
+
+    @classmethod
+    def __prepare__(cls, name: str, bases: tuple[type, ...], /, **options: Any) -> _Body:
+        """Return the body to be."""
+        return _Body()
+
+
+class Program(metaclass=ProgramType):
     """Subclass it; mark its functions with `setup`, `task`, `thread` and `teardown`.
+
+    A subclass has the functions of its bases, and overrides them by name; mixins need no base. The
+    setups run in the order of their definition, those of bases first; the teardowns in the reverse.
 
     Args:
         values: the parameters of the setups, by name.
@@ -110,25 +183,63 @@ class Program:
         SourceUnavailable: a function has no source, or cannot run on a device.
     """
 
-    marked: ClassVar[Mapping[str, Marked]] = MappingProxyType({})
+    overloads: ClassVar[Mapping[str, Mapping[str, Marked]]] = MappingProxyType({})
+    """By name, and by the implementation that each is for."""
 
     def __init_subclass__(cls) -> None:
         """Collect the marked functions, those of base classes first."""
-        found: dict[str, Marked] = {}
+        found: dict[str, dict[str, Marked]] = {}
         for base in reversed(cls.__mro__):
-            found.update({k: v for k, v in vars(base).items() if isinstance(v, Marked)})
-        cls.marked = MappingProxyType(found)
+            for name, each in vars(base).items():
+                if not isinstance(each, Marked):
+                    found.pop(name, None)  # `name = None` takes it away
+                else:  # one for all implementations overrides all of the bases'
+                    before = {} if "" in each.overloads else found.get(name, {})
+                    found[name] = before | each.overloads
+        cls.overloads = MappingProxyType(found)
 
     def __init__(self, **values: Any) -> None:
         cls = type(self)
         self._values = MappingProxyType(values)
-        self.sources: Mapping[str, Source] = MappingProxyType(
-            {name: _source_of(each) for name, each in cls.marked.items()}
-        )
-        wanted = [name for source in self._of(Role.SETUP) for name in source.parameters]
+        self._sources = {
+            each: _source_of(each) for all_ in cls.overloads.values() for each in all_.values()
+        }
+        self._choose({name: _default(all_) for name, all_ in cls.overloads.items()})
+        setups = [each for each in self._sources if each.mark.role is Role.SETUP]
+        wanted = [name for each in setups for name in self._sources[each].parameters]
         _compare(cls.__name__, wanted, values)
         for name, value in values.items():
             encode(value, where=f"{cls.__name__}({name}=…)")
+
+    def _choose(self, marked: Mapping[str, Marked]) -> None:
+        self.marked: Mapping[str, Marked] = MappingProxyType(dict(marked))
+        """The functions by name, one for each."""
+        self.sources: Mapping[str, Source] = MappingProxyType(
+            {name: self._sources[each] for name, each in marked.items()}
+        )
+
+    def fitting(self, device: Capabilities) -> Program:
+        """Return a copy whose functions are those for a device.
+
+        Of the overloads of a name the platform's goes first, then the implementation's, then the
+        one that names none.
+
+        Raises:
+            CapabilityError: none of a name's overloads is for this device.
+        """
+        words = (device.platform, device.implementation, "")
+        chosen = {}
+        for name, overloads in self.overloads.items():
+            found = next((overloads[each] for each in words if each in overloads), None)
+            if found is None:
+                raise CapabilityError(
+                    f"{type(self).__name__}.{name} is for {', '.join(overloads)}, and this device "
+                    f"is {device.platform} with {device.implementation}; add one for it"
+                )
+            chosen[name] = found
+        program = copy(self)
+        program._choose(chosen)  # noqa: SLF001 -- of the same class
+        return program
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={value!r}" for name, value in self._values.items())
@@ -166,9 +277,15 @@ def setup_from(source: Source, values: Mapping[str, Any]) -> Setup:
     pieces = []
     for part in split_statements(source.text):
         rows = part.text.count("\n") + 1
-        lines = source.line_map[part.first_line - 1 : part.first_line - 1 + rows]
-        pieces.append(Piece(part.text, Place(source.filename, tuple(lines))))
+        here = slice(part.first_line - 1, part.first_line - 1 + rows)
+        place = Place(source.filename, source.line_map[here], source.rows[here])
+        pieces.append(Piece(part.text, place))
     return Setup(tuple(pieces), values)
+
+
+def _default(overloads: Mapping[str, Marked]) -> Marked:
+    """Return the overload that stands there until the device is known."""
+    return overloads.get("") or next(iter(overloads.values()))
 
 
 def _source_of(marked: Marked) -> Source:

@@ -30,6 +30,8 @@ from .answers import Place, Tracer, value_of
 
 LIGHT: Final = 200
 """Bytes of a function that is deployed before the agent's second half: it leaves room enough."""
+TAKEN: Final = "__k"
+"""The name that a value has in the namespace for a moment, until it has its entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ class Namespace:
         self.on_void: Callable[[], object] = _nobody
         """Told when a new boot has made all deployments void."""
 
+    @property
+    def numbers(self) -> Numbers:
+        """The device's numbers."""
+        return self._numbers
+
     # -- making it what it should be --------------------------------------------------------------
 
     def ready(self, board: Board, *, heavy: bool = False) -> Procedure[None]:
@@ -136,6 +143,7 @@ class Namespace:
 
     def _run(self, board: Board, pieces: tuple[Piece, ...]) -> Procedure[None]:
         for piece in pieces:
+            self.tracer.learn(piece.text, piece.place)
             yield from self._execute(board, piece.text, piece.place)
 
     def _execute(self, board: Board, text: str, place: Place, *binding: object) -> Procedure[None]:
@@ -157,7 +165,7 @@ class Namespace:
         if known is not None and known[0] == source.hash:
             return False
         self.tracer.add(source)
-        place = Place(source.filename, source.line_map)
+        place = Place(source.filename, source.line_map, source.rows)
         entry = self._numbers.entry() if known is None else known[1]
         self.entries[source.name] = ("", entry)  # held by now, whatever comes
         try:
@@ -167,6 +175,11 @@ class Namespace:
         self.entries[source.name] = (source.hash, entry)
         self.on_deployed(source)
         return True
+
+    def deployed(self, board: Board, source: Source) -> Procedure[int]:
+        """See that a function is there, and return its entry."""
+        yield from self.deploy(board, source)
+        return self.entries[source.name][1]
 
     def _define(self, board: Board, source: Source, place: Place, entry: int) -> Procedure[None]:
         """Define a function and give it its entry: one call, but for the longest names."""
@@ -186,7 +199,12 @@ class Namespace:
         if known is None or known[0] != source.hash or self.boot != board.boot:
             yield from self.deploy(board, source)
             known = self.entries[source.name]
-        entry = known[1]
+        return (yield from self.apply(board, known[1], args, kwargs))
+
+    def apply(
+        self, board: Board, entry: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Procedure[object]:
+        """Call what has this entry of the function table."""
         if not kwargs and is_plain(args) and (line := one_line(board, entry, args)):
             answer = yield from sent(board, *line)
         else:
@@ -200,6 +218,13 @@ class Namespace:
         if known is None or known[0] != source.hash or self.boot != board.boot:
             return None
         return known[1]
+
+    def take(self, board: Board, expression: str, entry: int) -> Procedure[None]:
+        """Give the value of an expression of the namespace an entry of the function table."""
+        yield from self.ready(board, heavy=True)
+        place = Place("<code>", (), (expression,))
+        yield from self._execute(board, f"{TAKEN}={expression}", place, entry, TAKEN)
+        yield from evaluated(board, f"S[{self.number}].pop({TAKEN!r})is 0")
 
     def evaluate(self, board: Board, code: str, place: Place) -> Procedure[object]:
         """Evaluate an expression in the namespace."""

@@ -100,7 +100,7 @@ class ThreadCleaner(Cleaner):
             if not self.core.port.board.boot or self.core.port.board.boot == boot:
                 self._later(0.2, entry)  # the same boot may come back; another one is told by `up`
         elif error is not None:
-            self._died(entry, str(error))
+            self._died(entry, str(error), getattr(error, "traceback", ""))
         elif isinstance(delay := stepped.get(), int | float):
             if delay == threads_remote.FINISHED:
                 self.core.ledger.act(entry, Act.DONE)
@@ -134,10 +134,10 @@ class ThreadCleaner(Cleaner):
         else:
             self.core.ledger.act(entry, Act.DONE)
 
-    def _died(self, entry: Entry, why: str) -> None:
+    def _died(self, entry: Entry, why: str, traceback: str = "") -> None:
         record: ThreadRecord = entry.held
-        self.core.report.warning("thread {} died: {}", record.name, why)
-        self.core.port.emit("thread died", f"{record.name}: {why}")
+        self.core.report.warning("thread {} died: {}\n{}", record.name, why, traceback)
+        self.core.port.emit("thread died", f"{record.name}: {why}", data=traceback.encode())
         self._gone(entry, why)
 
     def _gone(self, entry: Entry, why: str) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from klemheist.actors.errors import SessionError, StaleHandle
 from klemheist.actors.notebook import table
 from klemheist.actors.streams import Overflow
 
 from .contexts import DeviceContext, ExecutorContext
-from .functions import RemoteTask, RemoteThread, hold_teardown, source_of
+from .functions import RemoteThread, hold_teardown, source_of
+from .options import CallOptions
+from .tasks import AnyTask, RemoteTask, task_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,6 +112,26 @@ class SessionView:
         """
         return self._core.output(capacity, overflow=overflow)
 
+    def host_time(self, ticks_ms: int) -> float:
+        """Turn a reading of the device's `ticks_ms` into the host's time, by the last `sync_time`.
+
+        Args:
+            ticks_ms: milliseconds, wrapped as the device wraps them; of the half period around now.
+
+        Returns:
+            Seconds since the epoch, within `TimeSync.uncertainty`.
+
+        Raises:
+            SessionError: there was no `sync_time` yet.
+            StaleHandle: the device has booted anew since, and its clock with it.
+        """
+        found = self._core.time_sync
+        if found is None:
+            raise SessionError("the clocks were not compared; call sync_time() first")
+        if found.generation != self.generation:
+            raise StaleHandle("the device has booted anew; call sync_time() again")
+        return found.host_time(ticks_ms)
+
     def submit(self, code: str, *, timeout: float | None = None) -> Future[Any]:
         """Run code as `execute` does, and return its future at once."""
         return self._core.execute(code, timeout=timeout)
@@ -126,14 +149,12 @@ class SessionView:
         self,
         function: Callable[..., Any] | None,
         source: str | None,
-        timeout: float | None,
-        idempotent: bool,  # noqa: FBT001 -- passed through
+        options: CallOptions,
     ) -> Any:
         """Make a task, or the decorator that makes one."""
 
-        def make(function: Callable[..., Any] | None) -> RemoteTask[..., Any]:
-            found = source_of(function, source)
-            return self._task_class(self._core, found, timeout=timeout, idempotent=idempotent)
+        def make(function: Callable[..., Any] | None) -> AnyTask:
+            return task_of(self._task_class, self._core, source_of(function, source), options)
 
         return make if function is None and source is None else make(function)
 

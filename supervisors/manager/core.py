@@ -206,6 +206,8 @@ class ManagerCore:
                 raise CapabilityError(
                     f"{record.port.url} does not say what it can; use fallback=True"
                 )
+            if program is not None:
+                program = program.fitting(record.port.capabilities or MINIMAL)
             core = self._new(record, program, exclusive=exclusive)
         except BaseException:
             self.sessions.give_room()

@@ -21,6 +21,8 @@ TWINS = [
     (klemheist.ResourceTracker, klemheist.AsyncResourceTracker),
     (klemheist.StandingProgram, klemheist.AsyncStandingProgram),
     (klemheist.Task, klemheist.AsyncTask),
+    (klemheist.GeneratorTask, klemheist.AsyncGeneratorTask),
+    (klemheist.RemoteGenerator, klemheist.AsyncRemoteGenerator),
     (klemheist.ThreadHandle, klemheist.AsyncThreadHandle),
     (functions.Thread, functions.AsyncThread),
     (functions.SetupCall, functions.AsyncSetupCall),

@@ -123,7 +123,12 @@ def evaluated(board: Board, expression: str) -> Procedure[tuple[Frame, bytes]]:
 
 
 def executed(board: Board, source: str) -> Procedure[tuple[Frame, bytes]]:
-    """Execute statements in the agent's own namespace."""
+    """Execute statements in the agent's own namespace: helpers, which stay.
+
+    A small heap gets the agent's second half before any of them.
+    """
+    if board.lacking is not None:
+        yield from complete(board)
     return (yield from applied(board, Entry.EXEC, source.encode(), AGENT_NAMESPACE))
 
 
