@@ -10,7 +10,13 @@ KlemheistError
 │   ├── LinkPermissionError
 │   └── LinkAccessDenied
 ├── DeviceError                 code on the device raised
-│   ├── DeviceFileNotFoundError
+│   ├── DeviceFileError         with a file of the device; `code` is its errno's name
+│   │   ├── DeviceFileNotFoundError
+│   │   ├── DeviceFileExistsError
+│   │   ├── DeviceIsADirectoryError
+│   │   ├── DeviceNotADirectoryError
+│   │   ├── DeviceReadOnlyError
+│   │   └── DeviceDiskFullError
 │   └── DeviceMemoryError
 ├── CapabilityError             this device cannot do it
 ├── SessionError                a session or its manager is not in the state for it
@@ -22,6 +28,7 @@ KlemheistError
 │   ├── QueueFull
 │   └── CallCancelled
 ├── ArgumentError               an argument cannot be sent, or an option is wrong
+│   └── PathError               a path leaves the folder that it must stay in
 ├── ResultTypeError             a result is nothing that a literal can say
 ├── SourceUnavailable           a function has no source that could run on a device
 ├── CodeSyntaxError             the code is no Python
@@ -34,9 +41,16 @@ from __future__ import annotations
 from klemheist.actors.errors import (
     CallCancelled,
     CapabilityError,
+    DeviceDiskFullError,
     DeviceError,
+    DeviceFileError,
+    DeviceFileExistsError,
     DeviceFileNotFoundError,
+    DeviceIsADirectoryError,
     DeviceMemoryError,
+    DeviceNotADirectoryError,
+    DeviceReadOnlyError,
+    PathError,
     QueueFull,
     ResourceCleanupError,
     SessionClosed,
@@ -66,9 +80,15 @@ __all__ = [
     "CallCancelled",
     "CapabilityError",
     "CodeSyntaxError",
+    "DeviceDiskFullError",
     "DeviceError",
+    "DeviceFileError",
+    "DeviceFileExistsError",
     "DeviceFileNotFoundError",
+    "DeviceIsADirectoryError",
     "DeviceMemoryError",
+    "DeviceNotADirectoryError",
+    "DeviceReadOnlyError",
     "DeviceReset",
     "KlemheistError",
     "LinkAccessDenied",
@@ -77,6 +97,7 @@ __all__ = [
     "LinkLost",
     "LinkPermissionError",
     "LinkTimeout",
+    "PathError",
     "QueueFull",
     "ResourceCleanupError",
     "ResultTypeError",

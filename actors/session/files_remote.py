@@ -7,10 +7,12 @@ are wherever the board's parser takes them so: escaped, random data would be thr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from klemheist.actors.files import kit
 from klemheist.transports.errors import DeviceReset
+from klemheist.transports.repl.agent import gather, split
 from klemheist.transports.repl.conversation import Board
 from klemheist.transports.repl.frames import call_number
 from klemheist.transports.repl.lines import Procedure, exchange
@@ -41,11 +43,18 @@ expression: the smallest board has no room for more functions."""
 ROOMY: Final = 1000
 """Bytes: a board that takes longer pieces need not save memory for its answers."""
 _RENAMES: Final = "hasattr(__import__('os'),'rename')"
+_FACTS: Final = "YP()"
+STREAM_CREDIT: Final = 65536
+"""Bytes that a device must take in flight before its standard input is used."""
+LONGEST_KIT: Final = 4096
+BATCH: Final = -1
+INFLATE: Final = -2
+"""Entries of the kit in the function table: tasks have those from 0 on."""
 _UNSURE: Final = bytes([5, 6, 8, 11, 12, *range(14, 32), 127, 128, 160, 195, 255])
 """Bytes that some parser or line might not carry unescaped, in a command of less than 60."""
 _ESCAPED: Final = {
     byte: (b"\\x%02x" % byte) if chr(byte) not in "\\'" else b"\\" + bytes([byte])
-    for byte in (0, 1, 2, 3, 4, 9, 10, 13, *b"\\'")
+    for byte in (0, 1, 2, 3, 4, 9, 10, 13, *b"#\\'")
 }
 """What no source may hold as it is: bytes 0 to 4 drive the REPL, line ends change, quotes end."""
 _COST: Final = bytes(len(_ESCAPED.get(byte, b".")) for byte in range(256))
@@ -63,6 +72,12 @@ class Disk:
     """Bytes that one call carries there at most, by what the board's memory takes."""
     answer: int
     """Bytes that one call brings back at most: the device holds them four times, escaped."""
+    streams: bool = False
+    """Bytes may go through standard input and output of running code, past the parser."""
+    inflates: bool = False
+    """It can decompress."""
+    mpy: int = -1
+    """What its interpreter says of the `.mpy` files that it loads; -1 for none."""
 
 
 def disk(board: Board) -> Procedure[Disk]:
@@ -72,15 +87,53 @@ def disk(board: Board) -> Procedure[Disk]:
         return known[1]  # type: ignore[no-any-return]  # the pair that is put there below
     reply = yield from exchange(b"print(sum(b'%s'))" % _UNSURE)
     raw = reply.output.strip() == b"%d" % sum(_UNSURE)
-    answer = yield from evaluated(board, _RENAMES)
-    renames = bool((yield from value_of(board, answer, Tracer())))
-    for statement in _HELPERS:
-        answer = yield from executed(board, statement)
-        yield from value_of(board, answer, Tracer())
+    renames = bool((yield from _evaluated(board, _RENAMES)))
+    for statement in _HELPERS if not renames else gather(split(kit.SOURCE), most=_most(board)):
+        yield from execute(board, statement)
     piece = board.longest // 4
     found = Disk(raw, renames, piece, piece if piece > ROOMY else piece // 2)
+    if renames:
+        found = yield from _completed(board, found)
     board.facts["disk"] = (board.boot, found)
     return found
+
+
+def _completed(board: Board, found: Disk) -> Procedure[Disk]:
+    """Send what of the kit this device can use besides."""
+    streams, inflates, mpy = _facts((yield from _evaluated(board, _FACTS)))
+    streams = streams and board.credit >= STREAM_CREDIT
+    table = f"G[{BATCH}]=YM"
+    for wanted, source in ((streams, kit.STREAM_SOURCE), (inflates, kit.INFLATE_SOURCE)):
+        for statement in gather(split(source), most=_most(board)) if wanted else ():
+            yield from execute(board, statement)
+    yield from execute(board, f"{table};G[{INFLATE}]=YI" if inflates else table)
+    return replace(found, streams=streams, inflates=inflates, mpy=mpy)
+
+
+def _facts(found: object) -> tuple[bool, bool, int]:
+    assert isinstance(found, tuple)
+    return bool(found[0]), bool(found[1]), int(found[2])
+
+
+def _most(board: Board) -> int:
+    return min(board.longest, LONGEST_KIT)
+
+
+def forget_streams(board: Board) -> None:
+    """Take the safe way from now on in this boot: the line damages what runs past its checks."""
+    boot, found = board.facts["disk"]  # type: ignore[misc]  # the pair that `disk` has put there
+    board.facts["disk"] = (boot, replace(found, streams=False))
+
+
+def execute(board: Board, source: str) -> Procedure[None]:
+    """Execute statements in the agent's namespace."""
+    answer = yield from executed(board, source)
+    yield from value_of(board, answer, Tracer())
+
+
+def _evaluated(board: Board, expression: str) -> Procedure[object]:
+    answer = yield from evaluated(board, expression)
+    return (yield from value_of(board, answer, Tracer()))
 
 
 def asked(board: Board, expression: str) -> Procedure[object]:
@@ -101,35 +154,35 @@ def closed(board: Board, number: int) -> Procedure[object]:
     return (yield from asked(board, f"{number} in YF and YF.pop({number}).close()"))
 
 
-def status(board: Board, path: str) -> Procedure[tuple[int, bool]]:
-    """Return a file's size and whether it is a directory."""
+def status(board: Board, path: str) -> Procedure[tuple[int, bool, int]]:
+    """Return a file's size, whether it is a directory, and its time."""
     there = yield from disk(board)
     if there.renames:
-        found = yield from asked(board, f"tuple(os.stat({path!r}))[:7]")
+        found = yield from asked(board, f"tuple(os.stat({path!r}))[:9]")
         assert isinstance(found, tuple)
-        return found[6], found[0] & KIND == DIRECTORY
+        return found[6], found[0] & KIND == DIRECTORY, found[8]
     size = yield from asked(board, f"os.size({path!r})")
     assert isinstance(size, int)
-    return size, False
+    return size, False, 0
 
 
-def listed(board: Board, path: str) -> Procedure[list[tuple[str, int, bool]]]:
-    """Return name, size and whether it is a directory, of all that is in a directory."""
+def listed(board: Board, path: str) -> Procedure[list[tuple[str, int, bool, int]]]:
+    """Return name, size, whether it is a directory, and time, of all that is in a directory."""
     there = yield from disk(board)
     if there.renames:
         stem = path.rstrip("/")
-        code = f"[(n,)+tuple(os.stat({stem + '/'!r}+n))[:7]for n in os.listdir({stem or '/'!r})]"
+        code = f"[(n,)+tuple(os.stat({stem + '/'!r}+n))[:9]for n in os.listdir({stem or '/'!r})]"
         found = yield from asked(board, code)
         assert isinstance(found, list)
-        return [(each[0], each[7], each[1] & KIND == DIRECTORY) for each in found]
+        return [(each[0], each[7], each[1] & KIND == DIRECTORY, each[9]) for each in found]
     found = yield from asked(board, "[(n,os.size(n))for n in os.listdir()]")
     assert isinstance(found, list)
-    return [(*each, False) for each in found]
+    return [(*each, False, 0) for each in found]
 
 
 def removed(board: Board, path: str) -> Procedure[object]:
     """Remove a file or an empty directory."""
-    _, is_dir = yield from status(board, path)
+    _, is_dir, _ = yield from status(board, path)
     return (yield from asked(board, f"os.{'rmdir' if is_dir else 'remove'}({path!r})"))
 
 
@@ -175,7 +228,7 @@ def proved(
     yield from _still(board, boot)
     yield from closed(board, number)
     yield from unbind(board, entry)
-    size, _ = yield from status(board, path)
+    size, _, _ = yield from status(board, path)
     yield from opened(board, number, path, "rb")
     found = yield from asked(board, f"YV(YF[{number}])")
     yield from closed(board, number)

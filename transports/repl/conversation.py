@@ -55,6 +55,8 @@ class Step(NamedTuple):
     """The number of the frame that the answer holds."""
     within: float | None = None
     """Seconds until the step is given up; None where the call's own deadline counts."""
+    payload: bytes = b""
+    """What the code of `line` reads from its standard input; sent with it, without bytes 1 to 4."""
 
 
 @dataclass(slots=True)
@@ -175,7 +177,7 @@ class Conversation:
             case Do.EXECUTE if self.board.paste and len(step.line) >= self.board.credit:
                 return machine.paste(step.line)
             case Do.EXECUTE:
-                return machine.execute(step.line)
+                return machine.execute(step.line) + step.payload
             case Do.ASK_PASTE:
                 return machine.ask_paste()
             case Do.SOFT_RESET:

@@ -1,0 +1,195 @@
+"""What is sent to a device for its files, and the host's half of it; pure.
+
+A *kit* is a handful of functions in the agent's namespace, sent once a boot and on first need. It
+is for devices with directories, `os.rename` and files that can seek; smaller ones have their own,
+in `files_remote.py`.
+
+An *order* is one tuple of a batch: `(part, offset, size, target)` writes `size` bytes of the batch's
+data at `offset` of the file `part`, reads them back, and renames it to `target` if that is given.
+Negative sizes are other acts. All orders of a batch are carried out in one call, and carrying them
+out again changes nothing more: a batch may be sent again.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+PRIME: Final = 2**61 - 1
+"""A checksum has 61 bits: it stands for a file's contents in the manifest."""
+BLOCK: Final = 1024
+"""Bytes that a checksum takes at once."""
+WINDOW_BITS: Final = 10
+"""Of what is compressed: the device needs 1 KB to undo it."""
+
+REMOVE: Final = -1
+MAKE_DIRECTORY: Final = -2
+REMOVE_DIRECTORY: Final = -3
+"""What an order's size says where it is no size."""
+
+DIRECTORY_SIZE: Final = -1
+"""What a listing says for the size of a directory."""
+
+SOURCE: Final = f"""\
+import os,sys
+def YC(b,c=0):
+ for j in range(0,len(b),{BLOCK}):c=(c*65599+int.from_bytes(b[j:j+{BLOCK}],'little'))%{PRIME}
+ return c
+def YV(p,n):
+ c=k=0
+ with open(p,'rb')as f:
+  while k<n:
+   b=f.read(min({BLOCK},n-k))
+   if not b:break
+   k+=len(b);c=YC(b,c)
+ return k,c
+def YO(p,n):
+ try:
+  if n=={REMOVE}:os.remove(p)
+  elif n=={MAKE_DIRECTORY}:os.mkdir(p)
+  else:os.rmdir(p)
+ except OSError:
+  try:
+   if(os.stat(p)[0]&0x4000>0)==(n=={MAKE_DIRECTORY}):return
+  except OSError:
+   if n!={MAKE_DIRECTORY}:return
+  raise
+def YM(h,b):
+ k=0;r=[]
+ for p,o,n,t in eval(h):
+  if n<0:
+   YO(p,n);continue
+  d=b[k:k+n];k+=n
+  with open(p,'r+b'if o else'wb')as f:
+   if o:f.seek(o)
+   m=f.write(d)if n else 0
+  if m is not None and m<n:raise OSError('no space left: %d of %d bytes'%(m,n))
+  with open(p,'rb')as f:
+   f.seek(o)
+   if f.read(n)!=d:raise OSError('the device keeps other bytes')
+  if t:
+   os.rename(p,t);r.append(os.stat(t)[8])
+ return r
+def YF(p):
+ try:
+  v=os.statvfs(p);return v[1]*v[3]
+ except(OSError,AttributeError):return-1
+def YL(p):
+ r=[];s=['']
+ while s:
+  d=s.pop()
+  for n in os.listdir(p+d or'/'):
+   n=d+'/'+n;t=os.stat(p+n);z=t[6]
+   if t[0]&0xf000==0x4000:s.append(n);z={DIRECTORY_SIZE}
+   r.append('%d,%d,%s'%(z,t[8],n))
+ return'//'.join(r)
+def YT(p):
+ try:
+  with open(p,'rb')as f:return f.read()
+ except OSError:return b''
+def YS(p,m):
+ try:os.stat(p or'/')
+ except OSError:return YF('/'),b'',''
+ return YF(p or'/'),YT(m),YL(p)
+def YP():
+ try:
+  import deflate,io;d=deflate.DeflateIO is not None
+ except(ImportError,AttributeError):d=False
+ return hasattr(sys.stdin,'buffer'),d,getattr(sys.implementation,'_mpy',-1)
+def YR(p,o,n):
+ t=os.stat(p)
+ if t[0]&0xf000==0x4000:raise OSError(21)
+ with open(p,'rb')as f:
+  f.seek(o);b=f.read(n)
+ return b,t[6],t[8]
+"""
+"""YC: checksum. YV: length and checksum of a file's beginning. YM: a batch; YO: an act of it.
+YF: free bytes. YL: all names below a directory; YS: the same with the manifest. YR: a piece.
+YP: what else the device can do."""
+
+STREAM_SOURCE: Final = """\
+def YU(z,g,h,n,c):
+ R=sys.stdin.buffer.read;G=R(g);p=-1;b=bytearray(R(n))
+ for j in G:
+  p+=j-5;b[p]^=128
+ if YC(b)!=c:
+  print(z,0);return
+ print(z,YM(bytes(b[:h]),b[h:]))
+def YG(z,p,o,n):
+ b,s,t=YR(p,o,n);c=YC(b);n=len(b);W=sys.stdout.buffer.write
+ if b.find(b'\\x10')>=0:b=b.replace(b'\\x10',b'\\x10@')
+ if b.find(b'\\x04')>=0:b=b.replace(b'\\x04',b'\\x10D')
+ W(b);W(b'\\n%d,%d,%d,%d,%d'%(z,n,c,s,t))
+"""
+"""What streams need where input waits until it is read: YU takes a batch from standard input, YG
+writes a piece of a file to standard output. `z` is said again, so that no other answer passes."""
+
+INFLATE_SOURCE: Final = f"""\
+import deflate,io
+def YI(h,b):return YM(h,deflate.DeflateIO(io.BytesIO(b),deflate.ZLIB,{WINDOW_BITS}).read())
+"""
+
+_CONTROL: Final = re.compile(rb"[\x01-\x04]")
+_STEP: Final = 250
+_FAR: Final = bytes((_STEP + 5, 5))
+
+
+class Order(NamedTuple):
+    """One act of a batch; see the module."""
+
+    part: str
+    offset: int
+    size: int
+    target: str = ""
+
+
+def checksum(data: bytes | memoryview, before: int = 0) -> int:
+    """Return what `YC` finds for these bytes, those `before` having been whole blocks."""
+    found = before
+    for start in range(0, len(data), BLOCK):
+        block = int.from_bytes(data[start : start + BLOCK], "little")
+        found = (found * 65599 + block) % PRIME
+    return found
+
+
+def header(orders: list[Order]) -> bytes:
+    """Return a batch's orders as the device evaluates them."""
+    return ascii([tuple(each) for each in orders]).replace(" ", "").encode() if orders else b"[]"
+
+
+def masked(data: bytes) -> tuple[bytes, bytes]:
+    """Return gaps and data without the bytes 1 to 4, which drive a REPL and interrupt what runs.
+
+    Bit 7 of such a byte is flipped. A gap byte says how far the next flipped byte is, plus 5. On a
+    way too far for one gap byte, a byte is flipped and flipped back.
+    """
+    flipped = bytearray(data)
+    gaps = bytearray()
+    at = -1
+    for found in _CONTROL.finditer(data):
+        far, rest = divmod(found.start() - at, _STEP)
+        gaps += _FAR * far
+        gaps.append(rest + 5)
+        at = found.start()
+        flipped[at] ^= 128
+    return bytes(gaps), bytes(flipped)
+
+
+def unescaped(data: bytes) -> bytes:
+    """Return what `YG` has escaped: byte 4 ends the output of a command."""
+    return data.replace(b"\x10D", b"\x04").replace(b"\x10@", b"\x10")
+
+
+def deflated(data: bytes) -> bytes:
+    """Return data compressed, in a window that a small device can afford."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, WINDOW_BITS)
+    return packer.compress(data) + packer.flush()
+
+
+def listing(text: str) -> Iterator[tuple[str, int, int]]:
+    """Return path from the root, size and time of all that `YL` has found."""
+    for entry in text.split("//") if text else ():
+        size, time, path = entry.split(",", 2)
+        yield path.lstrip("/"), int(size), int(time)
