@@ -93,12 +93,11 @@ class DeviceDiskFullError(DeviceFileError):
     advice = "remove files, or send less"
 
     def __init__(self, path: str, *, needed: int, free: int) -> None:
-        room = f"{free} are free" if free >= 0 else "there is no room"
-        super().__init__(path, f"{needed} bytes are needed, {room}", code="ENOSPC")
+        super().__init__(path, f"{needed} bytes are needed, {free} are free", code="ENOSPC")
         self.needed = needed
         """Bytes that were to be written."""
         self.free = free
-        """Bytes that were free; -1 where the device does not say."""
+        """Bytes that were free; of a device that does not say, those that it took until then."""
 
 
 class PathError(ArgumentError, ValueError):

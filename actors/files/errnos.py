@@ -74,8 +74,8 @@ _NAME: Final = re.compile(r"\bE[A-Z]{3,}\b")
 def name_of(message: str, platform: str) -> str:
     """Return the symbolic name of an OSError's reason; empty where it has none."""
     number = _NUMBER.match(message)
-    if platform == "webassembly":
-        return EMBEDDED.get(int(number[1]), "") if number else ""
+    if platform == "webassembly" and number is not None:
+        return EMBEDDED.get(int(number[1]), "")
     name = _NAME.search(message)
     if name is not None:
         return name[0]

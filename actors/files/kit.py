@@ -19,8 +19,9 @@ from typing import Final, NamedTuple
 
 PRIME: Final = 2**61 - 1
 """A checksum has 61 bits: it stands for a file's contents in the manifest."""
-BLOCK: Final = 1024
-"""Bytes that a checksum takes at once."""
+MIX: Final = 65599
+BLOCK: Final = 256
+"""Bytes that a checksum takes at once: larger ones leave larger holes in the device's memory."""
 WINDOW_BITS: Final = 10
 """Of what is compressed: the device needs 1 KB to undo it."""
 
@@ -34,17 +35,20 @@ DIRECTORY_SIZE: Final = -1
 
 SOURCE: Final = f"""\
 import os,sys
-def YC(b,c=0):
- for j in range(0,len(b),{BLOCK}):c=(c*65599+int.from_bytes(b[j:j+{BLOCK}],'little'))%{PRIME}
- return c
+YF={{}}
+def YC(b):
+ x=y=0;b=memoryview(b)
+ for j in range(0,len(b),{BLOCK}):
+  x+=int.from_bytes(b[j:j+{BLOCK}],'little');y+=x
+ return(x*{MIX}+y)%{PRIME}
 def YV(p,n):
- c=k=0
+ x=y=k=0
  with open(p,'rb')as f:
   while k<n:
    b=f.read(min({BLOCK},n-k))
    if not b:break
-   k+=len(b);c=YC(b,c)
- return k,c
+   k+=len(b);x+=int.from_bytes(b,'little');y+=x
+ return k,(x*{MIX}+y)%{PRIME}
 def YO(p,n):
  try:
   if n=={REMOVE}:os.remove(p)
@@ -57,7 +61,7 @@ def YO(p,n):
    if n!={MAKE_DIRECTORY}:return
   raise
 def YM(h,b):
- k=0;r=[]
+ k=0;r=[];b=memoryview(b)
  for p,o,n,t in eval(h):
   if n<0:
    YO(p,n);continue
@@ -65,14 +69,14 @@ def YM(h,b):
   with open(p,'r+b'if o else'wb')as f:
    if o:f.seek(o)
    m=f.write(d)if n else 0
-  if m is not None and m<n:raise OSError('no space left: %d of %d bytes'%(m,n))
+  if m is not None and m<n:raise OSError('ENOSPC')
   with open(p,'rb')as f:
    f.seek(o)
-   if f.read(n)!=d:raise OSError('the device keeps other bytes')
+   if d!=f.read(n):raise OSError('it keeps other bytes; write it again')
   if t:
    os.rename(p,t);r.append(os.stat(t)[8])
  return r
-def YF(p):
+def YA(p):
  try:
   v=os.statvfs(p);return v[1]*v[3]
  except(OSError,AttributeError):return-1
@@ -91,8 +95,8 @@ def YT(p):
  except OSError:return b''
 def YS(p,m):
  try:os.stat(p or'/')
- except OSError:return YF('/'),b'',''
- return YF(p or'/'),YT(m),YL(p)
+ except OSError:return YA('/'),b'',''
+ return YA(p or'/'),YT(m),YL(p)
 def YP():
  try:
   import deflate,io;d=deflate.DeflateIO is not None
@@ -100,23 +104,23 @@ def YP():
  return hasattr(sys.stdin,'buffer'),d,getattr(sys.implementation,'_mpy',-1)
 def YR(p,o,n):
  t=os.stat(p)
- if t[0]&0xf000==0x4000:raise OSError(21)
+ if t[0]&0xf000==0x4000:raise OSError('EISDIR')
  with open(p,'rb')as f:
   f.seek(o);b=f.read(n)
  return b,t[6],t[8]
 """
-"""YC: checksum. YV: length and checksum of a file's beginning. YM: a batch; YO: an act of it.
-YF: free bytes. YL: all names below a directory; YS: the same with the manifest. YR: a piece.
+"""YF: open files by number; of smaller devices. YC: checksum. YV: length and checksum of a file's beginning. YM: a batch; YO: an act of it.
+YA: free bytes. YL: all names below a directory; YS: the same with the manifest. YR: a piece.
 YP: what else the device can do."""
 
 STREAM_SOURCE: Final = """\
 def YU(z,g,h,n,c):
- R=sys.stdin.buffer.read;G=R(g);p=-1;b=bytearray(R(n))
+ R=sys.stdin.buffer;G=R.read(g);p=-1;b=bytearray(n);R.readinto(b)
  for j in G:
   p+=j-5;b[p]^=128
  if YC(b)!=c:
   print(z,0);return
- print(z,YM(bytes(b[:h]),b[h:]))
+ print(z,YM(bytes(b[:h]),memoryview(b)[h:]))
 def YG(z,p,o,n):
  b,s,t=YR(p,o,n);c=YC(b);n=len(b);W=sys.stdout.buffer.write
  if b.find(b'\\x10')>=0:b=b.replace(b'\\x10',b'\\x10@')
@@ -133,7 +137,9 @@ def YI(h,b):return YM(h,deflate.DeflateIO(io.BytesIO(b),deflate.ZLIB,{WINDOW_BIT
 
 _CONTROL: Final = re.compile(rb"[\x01-\x04]")
 _STEP: Final = 250
-_FAR: Final = bytes((_STEP + 5, 5))
+_BIAS: Final = 5
+_FAR: Final = bytes((_STEP + _BIAS, _BIAS))
+_FLIPPED: Final = bytes(byte ^ 128 if byte in (1, 2, 3, 4) else byte for byte in range(256))
 
 
 class Order(NamedTuple):
@@ -145,18 +151,21 @@ class Order(NamedTuple):
     target: str = ""
 
 
-def checksum(data: bytes | memoryview, before: int = 0) -> int:
-    """Return what `YC` finds for these bytes, those `before` having been whole blocks."""
-    found = before
+def checksum(data: bytes) -> int:
+    """Return what `YC` finds for these bytes: a sum of blocks, and a sum of the sums so far.
+
+    Division is what costs most on a device: there is one, at the end.
+    """
+    total = weighted = 0
     for start in range(0, len(data), BLOCK):
-        block = int.from_bytes(data[start : start + BLOCK], "little")
-        found = (found * 65599 + block) % PRIME
-    return found
+        total += int.from_bytes(data[start : start + BLOCK], "little")
+        weighted += total
+    return (total * MIX + weighted) % PRIME
 
 
 def header(orders: list[Order]) -> bytes:
     """Return a batch's orders as the device evaluates them."""
-    return ascii([tuple(each) for each in orders]).replace(" ", "").encode() if orders else b"[]"
+    return ascii([tuple(each) for each in orders]).encode()
 
 
 def masked(data: bytes) -> tuple[bytes, bytes]:
@@ -165,16 +174,15 @@ def masked(data: bytes) -> tuple[bytes, bytes]:
     Bit 7 of such a byte is flipped. A gap byte says how far the next flipped byte is, plus 5. On a
     way too far for one gap byte, a byte is flipped and flipped back.
     """
-    flipped = bytearray(data)
-    gaps = bytearray()
-    at = -1
-    for found in _CONTROL.finditer(data):
-        far, rest = divmod(found.start() - at, _STEP)
-        gaps += _FAR * far
-        gaps.append(rest + 5)
-        at = found.start()
-        flipped[at] ^= 128
-    return bytes(gaps), bytes(flipped)
+    steps = [len(between) + 1 for between in _CONTROL.split(data)]
+    steps.pop()  # what comes after the last of them
+    if max(steps, default=0) <= _STEP:
+        gaps = bytes([step + _BIAS for step in steps])
+    else:
+        gaps = b"".join(
+            _FAR * (step // _STEP) + bytes((step % _STEP + _BIAS,)) for step in steps
+        )
+    return gaps, data.translate(_FLIPPED)
 
 
 def unescaped(data: bytes) -> bytes:

@@ -47,6 +47,7 @@ Report = Callable[[tuple[int, int]], object]
 """Takes the bytes done and all bytes, on the device's turn: it must not block."""
 Transfer = Generator[Future[Any], Any, T]
 """A part of an operation."""
+Orders = list[Order]
 
 TURN: Final = 16
 """Pieces in one turn: then other sessions have theirs."""
@@ -144,7 +145,7 @@ class FileOperations:
             orders.append(Order(root, 0, kit.REMOVE_DIRECTORY))
         yield from self.carry_out(path, "remove", orders)
 
-    def carry_out(self, path: str, doing: str, orders: list[Order]) -> Transfer[None]:
+    def carry_out(self, path: str, doing: str, orders: Orders) -> Transfer[None]:
         """Carry out orders that write nothing, turn by turn."""
         for start in range(0, len(orders), tree.MOST_ORDERS):
             some = orders[start : start + tree.MOST_ORDERS]
@@ -310,6 +311,8 @@ class FileOperations:
             sending = partial(tree.batched, orders=[order], data=some)
             try:
                 yield self.go(path, "write", sending)
+            except DeviceFileError as error:
+                raise _full(error, path, len(data), at) from error
             except FAULTS:
                 faults += 1
                 if faults > MOST_FAULTS:
@@ -354,7 +357,10 @@ class FileOperations:
             size = self.core.port.board.longest // 4 * TURN
             for start in range(0, len(data), size):
                 some = data[start : start + size]
-                taken = yield self.go(part, "write", partial(_taken, entry, boot, some))
+                try:
+                    taken = yield self.go(part, "write", partial(_taken, entry, boot, some))
+                except DeviceFileError as error:
+                    raise _full(error, part, len(data), start) from error
                 if taken != len(some):
                     raise DeviceDiskFullError(part, needed=len(data), free=start + taken)
                 if report is not None:
@@ -454,6 +460,11 @@ def about(error: BaseException, path: str, platform: str) -> BaseException:
     if error.kind.endswith("Error") and error.kind != "MemoryError":
         return DeviceError(error.kind, f"{path}: {error.message}", traceback=error.traceback)
     return error
+
+
+def _full(error: DeviceFileError, path: str, needed: int, free: int) -> DeviceFileError:
+    """Return what it means that a device without room took no more than this."""
+    return DeviceDiskFullError(path, needed=needed, free=free) if error.code == "ENOSPC" else error
 
 
 def damaged(path: str, sent: int, kept: int) -> DeviceFileError:

@@ -121,8 +121,9 @@ def _most(board: Board) -> int:
 
 def forget_streams(board: Board) -> None:
     """Take the safe way from now on in this boot: the line damages what runs past its checks."""
-    boot, found = board.facts["disk"]  # type: ignore[misc]  # the pair that `disk` has put there
-    board.facts["disk"] = (boot, replace(found, streams=False))
+    known = board.facts.get("disk")
+    if isinstance(known, tuple):
+        board.facts["disk"] = (known[0], replace(known[1], streams=False))
 
 
 def execute(board: Board, source: str) -> Procedure[None]:

@@ -151,7 +151,8 @@ class SyncingFiles(FileOperations):
         if options.mpy and so_far.mpy < 0:
             yield in_background(partial(local.check_compiler, there.mpy), name=_THREAD)
             so_far.mpy = there.mpy
-        return (yield in_background(partial(scan, so_far.mpy), name=_THREAD))
+        here: LocalTree = yield in_background(partial(scan, so_far.mpy), name=_THREAD)
+        return here
 
     def _turn_of(self, so_far: _Progress, procedure: Any) -> Future[Any]:
         return self.go(so_far.root or "/", "sync", procedure)

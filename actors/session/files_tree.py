@@ -25,7 +25,7 @@ from . import files_remote as remote
 from .answers import Tracer, value_of
 from .files_remote import Disk
 
-STREAM_BLOCK: Final = 65536
+STREAM_BLOCK: Final = 32768
 """Bytes that one streamed call carries."""
 STREAM_SECONDS: Final = 1.5
 """Seconds for a streamed call; on such a device it takes a few milliseconds."""
@@ -46,13 +46,6 @@ class Found:
     listing: str
 
 
-def block(board: Board) -> int:
-    """Return how many bytes one call of a transfer carries best; the kit is there."""
-    there = board.facts.get("disk")
-    assert isinstance(there, tuple)
-    return STREAM_BLOCK if there[1].streams else there[1].piece
-
-
 def found(board: Board, root: str, manifest: str) -> Procedure[Found]:
     """Return all that is below `root`, and the manifest; one round trip."""
     answer = yield from remote.asked(board, f"YS({root!r},{manifest!r})")
@@ -62,7 +55,7 @@ def found(board: Board, root: str, manifest: str) -> Procedure[Found]:
 
 def free(board: Board, path: str) -> Procedure[int]:
     """Return the free bytes where a path lies; -1 where the device does not say."""
-    return (yield from _int(board, f"YF({path!r})"))
+    return (yield from _int(board, f"YA({path!r})"))
 
 
 def _int(board: Board, expression: str) -> Procedure[int]:
@@ -187,8 +180,8 @@ def _called(board: Board, there: Disk, orders: list[Order], data: bytes) -> Proc
     if there.inflates and len(data) * WORTH_IT > len(small := kit.deflated(data)):
         data, entry = small, remote.INFLATE
     number = call_number(entry, repr((head, data)).encode(), board.count)
-    literals = [remote.literal(each) if there.raw else repr(each).encode() for each in (head, data)]
-    line = b"_k(%d,%d,%s,%s)" % (number, entry, *literals)
+    quoted = remote.literal if there.raw else _quoted
+    line = b"_k(%d,%d,%s,%s)" % (number, entry, quoted(head), quoted(data))
     if board.paste or len(line) < board.credit:
         answer = yield from sent(board, number, line)
     else:
@@ -197,6 +190,10 @@ def _called(board: Board, there: Disk, orders: list[Order], data: bytes) -> Proc
     times = yield from value_of(board, answer, Tracer())
     assert isinstance(times, list)
     return times
+
+
+def _quoted(data: bytes) -> bytes:
+    return repr(data).replace("#", "\\x23").encode()
 
 
 # -- from the device -------------------------------------------------------------------------------
@@ -247,7 +244,6 @@ __all__ = [
     "Found",
     "all_hashed",
     "batched",
-    "block",
     "cut",
     "fetched",
     "found",
