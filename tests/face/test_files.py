@@ -229,69 +229,69 @@ def rich(manager, request, tmp_path):
     """A session on a device with directories: the embedded one, and one with other errnos."""
     url = "sim:" if request.param == "sim:" else f"exec:{sys.executable} {HOST} --root {tmp_path}"
     with manager.session(url) as session:
+        session.top = "/t" if request.param == "sim:" else f"{tmp_path}/t"
         yield session
-        for name in ("/t", "/u"):
-            if session.files.exists(name):
-                session.files.remove(name, recursive=True)
+        if session.files.exists(session.top):
+            session.files.remove(session.top, recursive=True)
 
 
 def test_parents_are_made_and_what_is_there_is_let_be(rich):
-    rich.files.mkdir("/t/a/b", parents=True)
-    rich.files.mkdir("/t/a/b", parents=True, exist_ok=True)
-    with pytest.raises(DeviceFileExistsError, match="/t/a: it is there already"):
-        rich.files.mkdir("/t/a")
+    rich.files.mkdir(f"{rich.top}/a/b", parents=True)
+    rich.files.mkdir(f"{rich.top}/a/b", parents=True, exist_ok=True)
+    with pytest.raises(DeviceFileExistsError, match=f"{rich.top}/a: it is there already"):
+        rich.files.mkdir(f"{rich.top}/a")
     with pytest.raises(DeviceFileExistsError):
-        rich.files.mkdir("/t/a", parents=True)
+        rich.files.mkdir(f"{rich.top}/a", parents=True)
 
-    rich.files.write("/t/file", b"")
+    rich.files.write(f"{rich.top}/file", b"")
     with pytest.raises(DeviceFileExistsError):
-        rich.files.mkdir("/t/file", exist_ok=True)
-    assert rich.files.stat("/t/file").size == 0
+        rich.files.mkdir(f"{rich.top}/file", exist_ok=True)
+    assert rich.files.stat(f"{rich.top}/file").size == 0
 
 
 def test_a_tree_is_walked_as_os_walk_does_and_removed_as_a_whole(rich):
-    rich.files.mkdir("/t/b", parents=True)
-    rich.files.mkdir("/t/a")
-    for path in ("/t/z", "/t/a/2", "/t/a/1"):
+    rich.files.mkdir(f"{rich.top}/b", parents=True)
+    rich.files.mkdir(f"{rich.top}/a")
+    for path in (f"{rich.top}/z", f"{rich.top}/a/2", f"{rich.top}/a/1"):
         rich.files.write(path, b"abc")
 
-    found = rich.files.walk("/t")
+    found = rich.files.walk(rich.top)
 
     assert [(place, names, [each.name for each in files]) for place, names, files in found] == [
-        ("/t", ["a", "b"], ["z"]),
-        ("/t/a", [], ["1", "2"]),
-        ("/t/b", [], []),
+        (rich.top, ["a", "b"], ["z"]),
+        (f"{rich.top}/a", [], ["1", "2"]),
+        (f"{rich.top}/b", [], []),
     ]
     assert {each.size for _, _, files in found for each in files} == {3}
-    rich.files.remove("/t", recursive=True)
-    assert not rich.files.exists("/t")
+    rich.files.remove(rich.top, recursive=True)
+    assert not rich.files.exists(rich.top)
 
 
 def test_a_file_is_renamed_and_replaces_another(rich):
-    rich.files.mkdir("/t")
-    rich.files.write("/t/a", b"new")
-    rich.files.write("/t/b", b"old")
+    rich.files.mkdir(rich.top)
+    rich.files.write(f"{rich.top}/a", b"new")
+    rich.files.write(f"{rich.top}/b", b"old")
 
-    rich.files.rename("/t/a", "/t/b")
+    rich.files.rename(f"{rich.top}/a", f"{rich.top}/b")
 
-    assert rich.files.read("/t/b") == b"new"
-    assert not rich.files.exists("/t/a")
+    assert rich.files.read(f"{rich.top}/b") == b"new"
+    assert not rich.files.exists(f"{rich.top}/a")
 
 
 def test_errors_are_those_of_the_device_by_its_own_numbers(rich):
-    rich.files.mkdir("/t")
-    rich.files.write("/t/a", b"1")
+    rich.files.mkdir(rich.top)
+    rich.files.write(f"{rich.top}/a", b"1")
     with pytest.raises(DeviceIsADirectoryError):
-        rich.files.read("/t")
+        rich.files.read(rich.top)
     with pytest.raises(DeviceNotADirectoryError):
-        rich.files.write("/t/a/b", b"1")
+        rich.files.write(f"{rich.top}/a/b", b"1")
     with pytest.raises(DeviceFileError, match="not empty") as caught:
-        rich.files.remove("/t")
+        rich.files.remove(rich.top)
     assert caught.value.code == "ENOTEMPTY"
     with pytest.raises(DeviceFileNotFoundError):
-        rich.files.remove("/t/nix")
+        rich.files.remove(f"{rich.top}/nix")
     with pytest.raises(DeviceFileNotFoundError):
-        rich.files.rename("/t/nix", "/t/b")
+        rich.files.rename(f"{rich.top}/nix", f"{rich.top}/b")
     with pytest.raises(DeviceFileNotFoundError):
         rich.files.remove("/nix", recursive=True)
 
@@ -334,11 +334,11 @@ def test_every_operation_is_recorded(tree):
 
 
 def test_names_beyond_ascii_are_taken(rich):
-    rich.files.mkdir("/t")
-    rich.files.write("/t/größe 'n\".txt", b"1")
+    rich.files.mkdir(rich.top)
+    rich.files.write(f"{rich.top}/größe 'n\".txt", b"1")
 
-    assert [each.name for each in rich.files.list("/t")] == ["größe 'n\".txt"]
-    assert rich.files.read("/t/größe 'n\".txt") == b"1"
+    assert [each.name for each in rich.files.list(rich.top)] == ["größe 'n\".txt"]
+    assert rich.files.read(f"{rich.top}/größe 'n\".txt") == b"1"
 
 
 @pytest.mark.req("SES-027")
