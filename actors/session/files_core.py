@@ -126,7 +126,7 @@ class FileOperations:
         return self._recorded("remove", path, removing)
 
     def _remove(self, path: str) -> Future[None]:
-        return self.go(path, "remove", lambda board: remote.removed(board, path))
+        return self.go(path, "remove", lambda board: remote.removed(board, path), changes=True)
 
     @operation
     def _remove_all(self, path: str) -> Steps[None]:
@@ -160,14 +160,14 @@ class FileOperations:
         there = yield self.go(source, "rename", remote.disk)
         if not there.renames:
             raise CapabilityError(f"{source}: this device cannot rename; write it anew")
-        yield self.ask(source, f"os.rename({source!r},{target!r})", "rename")
+        yield self.change(source, f"os.rename({source!r},{target!r})", "rename")
 
     def mkdir(
         self, path: str, *, parents: bool = False, exist_ok: bool = False
     ) -> Future[None]:
         """Make a directory."""
         if not parents and not exist_ok:
-            making: Future[None] = self.ask(path, f"os.mkdir({path!r})", "mkdir")
+            making: Future[None] = self.change(path, f"os.mkdir({path!r})", "mkdir")
         else:
             making = self._make(path, parents=parents, exist_ok=exist_ok)
         return self._recorded("mkdir", path, making)
@@ -182,11 +182,15 @@ class FileOperations:
             orders.append(Order(path, 0, kit.MAKE_DIRECTORY))
         yield from self.carry_out(path, "mkdir", orders)
         if not exist_ok:
-            yield self.ask(path, f"os.mkdir({path!r})", "mkdir")
+            yield self.change(path, f"os.mkdir({path!r})", "mkdir")
 
     def ask(self, path: str, expression: str, doing: str) -> Future[Any]:
-        """Evaluate an expression over the kit."""
+        """Evaluate an expression over the kit that changes nothing."""
         return self.go(path, doing, lambda board: remote.asked(board, expression))
+
+    def change(self, path: str, expression: str, doing: str) -> Future[Any]:
+        """Evaluate an expression over the kit; at most once."""
+        return self.go(path, doing, lambda board: remote.asked(board, expression), changes=True)
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -237,6 +241,7 @@ class FileOperations:
                     path,
                     "read",
                     partial(remote.some, number=number, boot=boot, size=size),
+                    changes=True,
                 )
                 data += some
                 if report is not None:
@@ -310,7 +315,7 @@ class FileOperations:
             order = Order(part, at, len(some), path if done == len(data) else "")
             sending = partial(tree.batched, orders=[order], data=some)
             try:
-                yield self.go(path, "write", sending)
+                yield self.go(path, "write", sending, changes=True)
             except DeviceFileError as error:
                 raise _full(error, path, len(data), at) from error
             except FAULTS:
@@ -353,21 +358,23 @@ class FileOperations:
         numbers = self.core.namespace._numbers  # noqa: SLF001 -- the device's, for all its sessions
         entry = numbers.entry()
         try:
-            boot = yield self.go(part, "write", lambda b: remote.begun(b, number, part, entry))
+            begun = partial(remote.begun, number=number, path=part, entry=entry)
+            boot = yield self.go(part, "write", begun, changes=True)
             size = self.core.port.board.longest // 4 * TURN
             for start in range(0, len(data), size):
                 some = data[start : start + size]
                 try:
-                    taken = yield self.go(part, "write", partial(_taken, entry, boot, some))
+                    taken = yield self.go(
+                        part, "write", partial(_taken, entry, boot, some), changes=True
+                    )
                 except DeviceFileError as error:
                     raise _full(error, part, len(data), start) from error
                 if taken != len(some):
                     raise DeviceDiskFullError(part, needed=len(data), free=start + taken)
                 if report is not None:
                     report((start + len(some), len(data)))
-            found = yield self.go(
-                part, "write", lambda b: remote.proved(b, number, boot, part, entry)
-            )
+            proved = partial(remote.proved, number=number, boot=boot, path=part, entry=entry)
+            found = yield self.go(part, "write", proved, changes=True)
         finally:
             numbers.free_entries.append(entry)
         if found != (len(data), remote.checksum(data)):
@@ -410,9 +417,24 @@ class FileOperations:
 
     # -- all of them -------------------------------------------------------------------------------
 
-    def go(self, path: str, doing: str, procedure: Callable[[Board], Procedure[Any]]) -> Future[Any]:
-        """Hand a procedure to the device; its errors name the path."""
-        return self._named(self.core.submit(procedure, label=f"{doing} {path}"), path)
+    def go(
+        self,
+        path: str,
+        doing: str,
+        procedure: Callable[[Board], Procedure[Any]],
+        *,
+        changes: bool = False,
+    ) -> Future[Any]:
+        """Hand a procedure to the device; its errors name the path.
+
+        Args:
+            path: what errors are about.
+            doing: what errors call it.
+            procedure: what to do there.
+            changes: it must not be sent again by itself, should its fate be unknown.
+        """
+        asked = self.core.submit(procedure, label=f"{doing} {path}", idempotent=not changes)
+        return self._named(asked, path)
 
     def _named(self, future: Future[T], path: str) -> Future[T]:
         """Make errors of the device say which file they are about."""

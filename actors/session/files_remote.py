@@ -46,6 +46,8 @@ _RENAMES: Final = "hasattr(__import__('os'),'rename')"
 _FACTS: Final = "YP()"
 STREAM_CREDIT: Final = 65536
 """Bytes that a device must take in flight before its standard input is used."""
+SHORT: Final = 1024
+"""Bytes of a piece on a line that damages some: longer ones would never arrive whole."""
 LONGEST_KIT: Final = 4096
 BATCH: Final = -1
 INFLATE: Final = -2
@@ -123,7 +125,8 @@ def forget_streams(board: Board) -> None:
     """Take the safe way from now on in this boot: the line damages what runs past its checks."""
     known = board.facts.get("disk")
     if isinstance(known, tuple):
-        board.facts["disk"] = (known[0], replace(known[1], streams=False))
+        short = {"piece": min(known[1].piece, SHORT), "answer": min(known[1].answer, SHORT // 2)}
+        board.facts["disk"] = (known[0], replace(known[1], streams=False, **short))
 
 
 def execute(board: Board, source: str) -> Procedure[None]:

@@ -227,7 +227,8 @@ class SyncingFiles(FileOperations):
         return times
 
     def _batch(self, so_far: _Progress, orders: list[Order], data: bytearray) -> Future[list[int]]:
-        return self._turn_of(so_far, partial(tree.batched, orders=orders, data=bytes(data)))
+        carry_out = partial(tree.batched, orders=orders, data=bytes(data))
+        return self.go(so_far.root or "/", "sync", carry_out, changes=True)
 
     @property
     def _has_kit(self) -> bool:
