@@ -19,6 +19,8 @@ from typing import Final, NamedTuple
 
 PRIME: Final = 2**61 - 1
 """A checksum has 61 bits: it stands for a file's contents in the manifest."""
+STREAMED: Final = 2048
+"""The same of a stream, where there is memory enough: the fewer, the faster."""
 MIX: Final = 65599
 BLOCK: Final = 256
 """Bytes that a checksum takes at once: larger ones leave larger holes in the device's memory."""
@@ -36,10 +38,10 @@ DIRECTORY_SIZE: Final = -1
 SOURCE: Final = f"""\
 import os,sys
 YF={{}}
-def YC(b):
+def YC(b,s={BLOCK}):
  x=y=0;b=memoryview(b)
- for j in range(0,len(b),{BLOCK}):
-  x+=int.from_bytes(b[j:j+{BLOCK}],'little');y+=x
+ for j in range(0,len(b),s):
+  x+=int.from_bytes(b[j:j+s],'little');y+=x
  return(x*{MIX}+y)%{PRIME}
 def YV(p,n):
  x=y=k=0
@@ -113,22 +115,26 @@ def YR(p,o,n):
 YA: free bytes. YL: all names below a directory; YS: the same with the manifest. YR: a piece.
 YP: what else the device can do."""
 
-STREAM_SOURCE: Final = """\
+STREAM_SOURCE: Final = f"""\
 def YU(z,g,h,n,c):
  R=sys.stdin.buffer;G=R.read(g);p=-1;b=bytearray(n);R.readinto(b)
  for j in G:
   p+=j-5;b[p]^=128
- if YC(b)!=c:
+ if YC(b,{STREAMED})!=c:
   print(z,0);return
  print(z,YM(bytes(b[:h]),memoryview(b)[h:]))
 def YG(z,p,o,n):
- b,s,t=YR(p,o,n);c=YC(b);n=len(b);W=sys.stdout.buffer.write
- if b.find(b'\\x10')>=0:b=b.replace(b'\\x10',b'\\x10@')
- if b.find(b'\\x04')>=0:b=b.replace(b'\\x04',b'\\x10D')
- W(b);W(b'\\n%d,%d,%d,%d,%d'%(z,n,c,s,t))
+ W=sys.stdout.buffer.write
+ try:b,s,t=YR(p,o,n)
+ except OSError:
+  W(bytes(n));raise
+ k=len(b)
+ if k<n:b+=bytes(n-k)
+ W(b);W(b'%d,%d,%d,%d,%d'%(z,k,YC(b,{STREAMED}),s,t))
 """
 """What streams need where input waits until it is read: YU takes a batch from standard input, YG
-writes a piece of a file to standard output. `z` is said again, so that no other answer passes."""
+writes `n` bytes to standard output, those of a file first. `z` is said again, so that no other
+answer passes."""
 
 INFLATE_SOURCE: Final = f"""\
 import deflate,io
@@ -151,14 +157,14 @@ class Order(NamedTuple):
     target: str = ""
 
 
-def checksum(data: bytes) -> int:
+def checksum(data: bytes | bytearray, size: int = BLOCK) -> int:
     """Return what `YC` finds for these bytes: a sum of blocks, and a sum of the sums so far.
 
     Division is what costs most on a device: there is one, at the end.
     """
     total = weighted = 0
-    for start in range(0, len(data), BLOCK):
-        total += int.from_bytes(data[start : start + BLOCK], "little")
+    for start in range(0, len(data), size):
+        total += int.from_bytes(data[start : start + size], "little")
         weighted += total
     return (total * MIX + weighted) % PRIME
 
@@ -183,11 +189,6 @@ def masked(data: bytes) -> tuple[bytes, bytes]:
             _FAR * (step // _STEP) + bytes((step % _STEP + _BIAS,)) for step in steps
         )
     return gaps, data.translate(_FLIPPED)
-
-
-def unescaped(data: bytes) -> bytes:
-    """Return what `YG` has escaped: byte 4 ends the output of a command."""
-    return data.replace(b"\x10D", b"\x04").replace(b"\x10@", b"\x10")
 
 
 def deflated(data: bytes) -> bytes:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -57,8 +58,9 @@ def scan(local: Path, ignore: tuple[str, ...], mpy: int) -> LocalTree:
     """
     files: dict[str, LocalFile] = {}
     directories: set[str] = set()
-    for path, source in _walk(local.resolve(strict=True), local, "", ignore):
-        if source.is_dir():
+    ignored = re.compile("|".join(map(translate, ignore)) or "(?!)").match
+    for path, source, is_folder in _walk(local.resolve(strict=True), local, "", ignored):
+        if is_folder:
             directories.add(path)
             continue
         data = source.read_bytes()
@@ -104,26 +106,30 @@ def matches(path: str, patterns: tuple[str, ...]) -> bool:
 
 
 def _walk(
-    top: Path, folder: Path, stem: str, ignore: tuple[str, ...]
-) -> Iterator[tuple[str, Path]]:
-    for name in sorted(os.listdir(folder)):
-        path, source = f"{stem}{name}", folder / name
-        if matches(name, ignore) or matches(path, ignore):
+    top: Path, folder: Path, stem: str, ignored: Callable[[str], object]
+) -> Iterator[tuple[str, Path, bool]]:
+    """Return path, place and whether it is a folder, of all that is not ignored."""
+    with os.scandir(folder) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        path = f"{stem}{entry.name}"
+        if ignored(entry.name) or ignored(path):
             continue
-        _check(top, folder, path, source)
-        if source.is_dir():
-            yield path, source
-            yield from _walk(top, source, f"{path}/", ignore)
-        elif source.is_file():
-            yield path, source
+        source = folder / entry.name
+        _check(top, folder, path, source, is_link=entry.is_symlink())
+        if entry.is_dir():
+            yield path, source, True
+            yield from _walk(top, source, f"{path}/", ignored)
+        elif entry.is_file():
+            yield path, source, False
 
 
-def _check(top: Path, folder: Path, path: str, source: Path) -> None:
+def _check(top: Path, folder: Path, path: str, source: Path, *, is_link: bool) -> None:
     try:
         path.encode()
     except UnicodeEncodeError:
         raise PathError(f"{path!r}: a name that is no UTF-8 cannot be sent; rename it") from None
-    if not source.is_symlink():
+    if not is_link:
         return
     real = source.resolve()
     if not real.is_relative_to(top):

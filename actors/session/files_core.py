@@ -23,6 +23,7 @@ from klemheist.actors.errors import (
     DeviceError,
     DeviceFileError,
     DeviceFileNotFoundError,
+    DeviceIsADirectoryError,
 )
 from klemheist.actors.files import kit
 from klemheist.actors.files.errnos import error_of
@@ -206,28 +207,30 @@ class FileOperations:
 
     def _read_whole(self, path: str, report: Report | None) -> Transfer[bytes]:
         """Read piece by piece, each by its place: a fault of the link costs one piece."""
-        data, known, faults, changes = bytearray(), None, 0, 0
+        whole, is_dir, time = yield self.go(path, "read", partial(remote.status, path=path))
+        if is_dir:
+            raise DeviceIsADirectoryError(path)
+        data, known, faults, changes = bytearray(), (whole, time), 0, 0
         while True:
-            size = self._turn()
+            size = min(self._turn(), known[0] - len(data))
             fetch = partial(tree.fetched, path=path, offset=len(data), size=size)
             try:
-                some, whole, time = yield self.go(path, "read", fetch)
+                some, *found = yield self.go(path, "read", fetch)
             except FAULTS:
                 faults += 1
                 if faults > MOST_FAULTS:
                     raise
                 continue
-            if data and (whole, time) != known:
+            if tuple(found) != known:
                 changes += 1
                 if changes > MOST_CHANGES:
                     raise DeviceFileError(path, "it changes while it is read; stop who writes it")
-                data.clear()
+                data, known = bytearray(), tuple(found)
                 continue
             data += some
-            known = (whole, time)
             if report is not None:
-                report((len(data), max(whole, len(data))))
-            if len(some) < size or len(data) >= whole:
+                report((len(data), known[0]))
+            if len(data) >= known[0] or not some:
                 return bytes(data)
 
     def _read_flat(self, path: str, report: Report | None) -> Transfer[bytes]:

@@ -141,7 +141,7 @@ def _streamed(board: Board, orders: list[Order], data: bytes) -> Procedure[list[
     """Send a batch to the standard input of the code that carries it out; None where it failed."""
     head = kit.header(orders)
     body = head + data
-    check = kit.checksum(body)
+    check = kit.checksum(body, kit.STREAMED)
     gaps, body = kit.masked(body)
     number, _ = board.question()
     numbers = (number, len(gaps), len(head), len(body), check)
@@ -202,11 +202,11 @@ def _quoted(data: bytes) -> bytes:
 def fetched(board: Board, path: str, offset: int, size: int) -> Procedure[tuple[bytes, int, int]]:
     """Return bytes of a file, and the size and time that it has now."""
     there = yield from remote.disk(board)
-    for _ in range(STREAM_TRIES if there.streams else 0):
+    for _ in range(STREAM_TRIES if there.streams and size else 0):
         piece = yield from _streamed_back(board, path, offset, size)
         if piece is not None:
             return piece
-    if there.streams:
+    if there.streams and size:
         yield from _give_up_streams(board)
     data, whole, time = b"", 0, 0
     while True:
@@ -222,22 +222,21 @@ def fetched(board: Board, path: str, offset: int, size: int) -> Procedure[tuple[
 def _streamed_back(
     board: Board, path: str, offset: int, size: int
 ) -> Procedure[tuple[bytes, int, int] | None]:
+    """Have the running code write bytes of a file as they are; None where they came damaged."""
     number, _ = board.question()
     line = b"_k(-1,'YG')(%d,%s,%d,%d)" % (number, ascii(path).encode(), offset, size)
-    reply = yield Step(Do.EXECUTE, line, within=STREAM_SECONDS)
+    reply = yield Step(Do.EXECUTE, line, within=STREAM_SECONDS, raw=size)
     if not reply.ended:
         yield from enter()
         return None
     yield from _raised(board, reply)
-    data, _, end = reply.output.rpartition(b"\n")
-    numbers = end.split(b",")
-    if len(numbers) != 5 or not all(each.lstrip(b"-").isdigit() for each in numbers):
+    said = reply.output.split(b",")
+    if len(said) != 5 or not all(each.lstrip(b"-").isdigit() for each in said):
         return None
-    said, length, check, whole, time = map(int, numbers)
-    data = kit.unescaped(data)
-    if (said, length, check) != (number, len(data), kit.checksum(data)):
+    said_number, length, check, whole, time = map(int, said)
+    if (said_number, check) != (number, kit.checksum(reply.raw, kit.STREAMED)):
         return None
-    return data, whole, time
+    return bytes(reply.raw[:length]), whole, time
 
 
 __all__ = [
