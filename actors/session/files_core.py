@@ -259,7 +259,7 @@ class FileOperations:
         board = self.core.port.board
         known = board.facts.get("disk")
         if isinstance(known, tuple) and known[1].streams:
-            return tree.STREAM_BLOCK
+            return kit.STREAM_BLOCK
         return board.longest // 4 * TURN
 
     # -- writing -----------------------------------------------------------------------------------

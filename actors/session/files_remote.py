@@ -13,9 +13,9 @@ from typing import Final
 from klemheist.actors.files import kit
 from klemheist.transports.errors import DeviceReset
 from klemheist.transports.repl.agent import gather, split
-from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.conversation import Board, Do, Step
 from klemheist.transports.repl.frames import call_number
-from klemheist.transports.repl.lines import Procedure, exchange
+from klemheist.transports.repl.lines import Procedure, enter, exchange
 from klemheist.transports.repl.procedures import evaluated, executed, numbered, sent, unbind
 
 from .answers import Tracer, value_of
@@ -44,6 +44,7 @@ ROOMY: Final = 1000
 """Bytes: a board that takes longer pieces need not save memory for its answers."""
 _RENAMES: Final = "hasattr(__import__('os'),'rename')"
 _FACTS: Final = "YP()"
+PROBE_SECONDS: Final = 1.0
 STREAM_CREDIT: Final = 65536
 """Bytes that a device must take in flight before its standard input is used."""
 SHORT: Final = 1024
@@ -103,7 +104,12 @@ def disk(board: Board) -> Procedure[Disk]:
 def _completed(board: Board, found: Disk) -> Procedure[Disk]:
     """Send what of the kit this device can use besides."""
     streams, inflates, mpy = _facts((yield from _evaluated(board, _FACTS)))
-    streams = streams and board.credit >= STREAM_CREDIT
+    if streams := streams and board.credit >= STREAM_CREDIT:
+        step = Step(Do.EXECUTE, kit.SAY_EVERY_BYTE, within=PROBE_SECONDS, raw=len(kit.EVERY_BYTE))
+        reply = yield step
+        streams = reply.ended and reply.raw == kit.EVERY_BYTE
+        if not reply.ended:
+            yield from enter()
     table = f"G[{BATCH}]=YM"
     for wanted, source in ((streams, kit.STREAM_SOURCE), (inflates, kit.INFLATE_SOURCE)):
         for statement in gather(split(source), most=_most(board)) if wanted else ():

@@ -25,8 +25,6 @@ from . import files_remote as remote
 from .answers import Tracer, value_of
 from .files_remote import Disk
 
-STREAM_BLOCK: Final = 32768
-"""Bytes that one streamed call carries."""
 STREAM_SECONDS: Final = 1.5
 """Seconds for a streamed call; on such a device it takes a few milliseconds."""
 STREAM_TRIES: Final = 2
@@ -225,18 +223,19 @@ def _streamed_back(
     """Have the running code write bytes of a file as they are; None where they came damaged."""
     number, _ = board.question()
     line = b"_k(-1,'YG')(%d,%s,%d,%d)" % (number, ascii(path).encode(), offset, size)
-    reply = yield Step(Do.EXECUTE, line, within=STREAM_SECONDS, raw=size)
+    reply = yield Step(Do.EXECUTE, line, within=STREAM_SECONDS, raw=2 * size)
     if not reply.ended:
         yield from enter()
         return None
     yield from _raised(board, reply)
     said = reply.output.split(b",")
-    if len(said) != 5 or not all(each.lstrip(b"-").isdigit() for each in said):
+    if len(said) != 4 or not all(each.lstrip(b"-").isdigit() for each in said):
         return None
-    said_number, length, check, whole, time = map(int, said)
-    if (said_number, check) != (number, kit.checksum(reply.raw, kit.STREAMED)):
+    said_number, length, whole, time = map(int, said)
+    data = bytes(reply.raw[:size])
+    if said_number != number or data != reply.raw[size:]:
         return None
-    return bytes(reply.raw[:length]), whole, time
+    return data[:length], whole, time
 
 
 __all__ = [
