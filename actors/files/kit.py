@@ -4,8 +4,9 @@ A *kit* is a handful of functions in the agent's namespace, sent once a boot and
 is for devices with directories, `os.rename` and files that can seek; smaller ones have their own,
 in `files_remote.py`.
 
-An *order* is one tuple of a batch: `(part, offset, size, target)` writes `size` bytes of the batch's
-data at `offset` of the file `part`, reads them back, and renames it to `target` if that is given.
+An *order* is one tuple of a batch: `(part, offset, size, target)` writes `size` bytes of the
+batch's data at `offset` of the file `part`, reads them back, and renames it to `target` if that is
+given.
 Negative sizes are other acts. All orders of a batch are carried out in one call, and carrying them
 out again changes nothing more: a batch may be sent again.
 """
@@ -113,9 +114,9 @@ def YR(p,o,n):
   f.seek(o);b=f.read(n)
  return b,t[6],t[8]
 """
-"""YF: open files by number; of smaller devices. YC: checksum. YV: length and checksum of a file's beginning. YM: a batch; YO: an act of it.
-YA: free bytes. YL: all names below a directory; YS: the same with the manifest. YR: a piece.
-YP: what else the device can do."""
+"""YF: open files by number; of smaller devices. YC: checksum. YV: length and checksum of a file's
+beginning. YM: a batch; YO: an act of it. YA: free bytes. YL: all names below a directory; YS: the
+same with the manifest, YT. YP: what else the device can do. YR: a piece."""
 
 STREAM_SOURCE: Final = f"""\
 def YU(z,g,h,n,c):
@@ -192,9 +193,7 @@ def masked(data: bytes) -> tuple[bytes, bytes]:
     if max(steps, default=0) <= _STEP:
         gaps = bytes([step + _BIAS for step in steps])
     else:
-        gaps = b"".join(
-            _FAR * (step // _STEP) + bytes((step % _STEP + _BIAS,)) for step in steps
-        )
+        gaps = b"".join(_FAR * (step // _STEP) + bytes((step % _STEP + _BIAS,)) for step in steps)
     return gaps, data.translate(_FLIPPED)
 
 

@@ -1,7 +1,7 @@
 """The manifest of a sync: one file on the device that says what was written there; pure.
 
-It is there only while it is true: the first batch of a sync removes it, the last one writes it. So a
-sync that was cut off leaves none, and the next one compares by hash what it finds.
+It is there only while it is true: the first batch of a sync removes it, the last one writes it.
+So a sync that was cut off leaves none, and the next one compares by hash what it finds.
 """
 
 from __future__ import annotations

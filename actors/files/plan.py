@@ -208,9 +208,7 @@ def _removals(
         if size == DIRECTORY_SIZE or path == manifest.NAME:
             continue
         is_source = f"{path.removesuffix('.py')}.mpy" in local.files and path.endswith(".py")
-        is_extra = path not in local.files and (
-            options.mirror and not matches(path, kept)
-        )
+        is_extra = path not in local.files and (options.mirror and not matches(path, kept))
         if path.endswith(PART) or is_source or is_extra:
             made.remove.append(path)
         else:

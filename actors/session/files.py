@@ -5,8 +5,8 @@
     session.files.list("/")
     session.files.sync("firmware", "/")
 
-`Files` waits, `AsyncFiles` is awaited; what both do stands in `files_core.py`
-and `files_sync.py`.
+`Files` waits, `AsyncFiles` is awaited; what both do stands in `files_core.py`,
+`files_transfers.py` and `files_sync.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from klemheist.actors.files.record import FileOperation
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.streams import Stream
 
-from .files_core import FileInfo, Report, Walked
+from .files_calls import Report
+from .files_core import FileInfo, Walked
 from .files_sync import SyncingFiles
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ class Files:
     """The device's files, for threads.
 
     An error of the device is a `DeviceFileError` that names the path; a file that is not there is a
-    `DeviceFileNotFoundError`, which is a `FileNotFoundError` too. A transfer whose link is lost goes
-    on when the device is back, from the last piece that is proved to be there.
+    `DeviceFileNotFoundError`, which is a `FileNotFoundError` too. A transfer whose link is lost
+    goes on when the device is back, from the last piece that is proved to be there.
     """
 
     def __init__(self, core: SessionCore) -> None:
@@ -200,8 +201,8 @@ class AsyncFiles:
     """The device's files, for asyncio.
 
     An error of the device is a `DeviceFileError` that names the path; a file that is not there is a
-    `DeviceFileNotFoundError`, which is a `FileNotFoundError` too. A transfer whose link is lost goes
-    on when the device is back, from the last piece that is proved to be there.
+    `DeviceFileNotFoundError`, which is a `FileNotFoundError` too. A transfer whose link is lost
+    goes on when the device is back, from the last piece that is proved to be there.
     """
 
     def __init__(self, core: SessionCore) -> None:

@@ -38,9 +38,10 @@ from klemheist.actors.runtime.future import Future
 from klemheist.transports.repl.conversation import Board
 from klemheist.transports.repl.lines import Procedure
 
-from . import files_remote as remote
+from . import files_disk as disks
 from . import files_tree as tree
-from .files_core import FAULTS, MOST_FAULTS, FileOperations, Report, Transfer, above
+from .files_calls import FAULTS, MOST_FAULTS, Report, Transfer
+from .files_core import FileOperations, above
 from .ledger import EntryKind
 from .resources import CancelToken, Resource
 
@@ -52,7 +53,9 @@ _THREAD: Final = "klemheist-sync"
 class _Progress:
     """What one sync has done so far, over all its beginnings."""
 
-    def __init__(self, root: str, folder: Path, options: SyncOptions, report: Report | None) -> None:
+    def __init__(
+        self, root: str, folder: Path, options: SyncOptions, report: Report | None
+    ) -> None:
         self.root = root
         self.folder = folder
         self.options = options
@@ -84,7 +87,7 @@ class SyncingFiles(FileOperations):
         options: SyncOptions,
     ) -> Future[SyncResult]:
         """Make a folder of the device hold what a folder of the host holds."""
-        return self._recorded("sync", to, self._sync(folder, to, report, options))
+        return self.recorded("sync", to, self._sync(folder, to, report, options))
 
     @operation
     def _sync(
@@ -120,7 +123,9 @@ class SyncingFiles(FileOperations):
         """Compare both sides and make them alike; None where the device booted meanwhile."""
         root = so_far.root
         here = yield from self._here(so_far)
-        found = yield self._turn_of(so_far, partial(tree.found, root=root, manifest=_manifest(root)))
+        found = yield self._turn_of(
+            so_far, partial(tree.found, root=root, manifest=_manifest(root))
+        )
         boot = self.core.port.board.boot
         listing = {path: (size, time) for path, size, time in kit.listing(found.listing)}
         known = manifest.parse(found.manifest)
@@ -145,7 +150,7 @@ class SyncingFiles(FileOperations):
         scan = partial(local.scan, so_far.folder, options.ignore)
         if not options.mpy:
             yield in_background(partial(scan, -1), name=_THREAD) if not self._has_kit else _DONE
-        there = yield self._turn_of(so_far, remote.disk)
+        there = yield self._turn_of(so_far, disks.disk)
         if not there.renames:
             raise CapabilityError("this device has no directories; write its files one by one")
         if options.mpy and so_far.mpy < 0:
@@ -208,8 +213,8 @@ class SyncingFiles(FileOperations):
     def _batches(
         self, so_far: _Progress, targets: list[tuple[str, bytes]], orders: list[Order]
     ) -> Transfer[list[int]]:
-        """Write files, many small ones in one turn and a long one in several; return their times."""
-        room = self._turn()
+        """Write files, many small ones in a turn, a long one in several; return their times."""
+        room = self.turn()
         times: list[int] = []
         sent = 0
         data = bytearray()
@@ -265,7 +270,7 @@ del y"""
 
 
 def _executed(code: str, board: Board) -> Procedure[None]:
-    yield from remote.execute(board, code)
+    yield from disks.execute(board, code)
 
 
 def _manifest(root: str) -> str:
@@ -275,7 +280,9 @@ def _manifest(root: str) -> str:
 def _preparation(root: str, made: Plan, *, is_new: bool) -> list[Order]:
     """Return what comes before the files: from now on there is no manifest."""
     below = partial("{}/{}".format, root)
-    orders = [Order(each, 0, kit.MAKE_DIRECTORY) for each in [*above(root), root] if is_new and each]
+    orders = [
+        Order(each, 0, kit.MAKE_DIRECTORY) for each in [*above(root), root] if is_new and each
+    ]
     orders.append(Order(_manifest(root), 0, kit.REMOVE))
     orders += [Order(below(each), 0, kit.REMOVE) for each in made.remove]
     orders += [Order(below(each), 0, kit.REMOVE_DIRECTORY) for each in made.remove_directories]
@@ -283,9 +290,7 @@ def _preparation(root: str, made: Plan, *, is_new: bool) -> list[Order]:
     return orders
 
 
-def _ready(
-    here: LocalTree, made: Plan, mpy: int
-) -> dict[str, tuple[LocalFile, bytes]]:
+def _ready(here: LocalTree, made: Plan, mpy: int) -> dict[str, tuple[LocalFile, bytes]]:
     """Read what is to be sent, as it is now; a file that is gone ends the sync before it begins."""
     return {path: local.contents(here.files[path], mpy) for path in made.write}
 

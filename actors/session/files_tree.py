@@ -21,9 +21,10 @@ from klemheist.transports.repl.frames import Frame, FrameKind, call_number
 from klemheist.transports.repl.lines import Procedure, enter, status
 from klemheist.transports.repl.procedures import applied, sent
 
+from . import files_disk as disks
 from . import files_remote as remote
 from .answers import Tracer, value_of
-from .files_remote import Disk
+from .files_disk import Disk
 
 STREAM_SECONDS: Final = 1.5
 """Seconds for a streamed call; on such a device it takes a few milliseconds."""
@@ -46,7 +47,7 @@ class Found:
 
 def found(board: Board, root: str, manifest: str) -> Procedure[Found]:
     """Return all that is below `root`, and the manifest; one round trip."""
-    answer = yield from remote.asked(board, f"YS({root!r},{manifest!r})")
+    answer = yield from disks.asked(board, f"YS({root!r},{manifest!r})")
     assert isinstance(answer, tuple)
     return Found(*answer)
 
@@ -57,7 +58,7 @@ def free(board: Board, path: str) -> Procedure[int]:
 
 
 def _int(board: Board, expression: str) -> Procedure[int]:
-    answer = yield from remote.asked(board, expression)
+    answer = yield from disks.asked(board, expression)
     assert isinstance(answer, int)
     return answer
 
@@ -66,7 +67,7 @@ def hashed(board: Board, path: str, size: int) -> Procedure[tuple[int, int] | No
     """Return length and checksum of the first `size` bytes of a file; None where it is not."""
     there = f"YV({path!r},{size})"
     try:
-        answer = yield from remote.asked(board, there)
+        answer = yield from disks.asked(board, there)
     except DeviceError as error:
         if isinstance(error, DeviceFileNotFoundError) or error.kind == "OSError":
             return None
@@ -77,7 +78,7 @@ def hashed(board: Board, path: str, size: int) -> Procedure[tuple[int, int] | No
 
 def all_hashed(board: Board, paths: list[str]) -> Procedure[list[tuple[int, int]]]:
     """Return length and checksum of whole files, as many in one call as one line names."""
-    answer = yield from remote.asked(board, f"[YV(p,1<<30)for p in {paths!r}]")
+    answer = yield from disks.asked(board, f"[YV(p,1<<30)for p in {paths!r}]")
     assert isinstance(answer, list)
     return answer
 
@@ -96,12 +97,12 @@ def batched(board: Board, orders: list[Order], data: bytes) -> Procedure[list[in
     Raises:
         DeviceError: the device could not do one; those before it are done.
     """
-    there = yield from remote.disk(board)
+    there = yield from disks.disk(board)
     if there.streams:
         times = yield from _streamed(board, orders, data)
         if times is not None:
             return times
-        there = yield from remote.disk(board)
+        there = yield from disks.disk(board)
     times = []
     for some, part in cut(orders, data, there.piece):
         times += yield from _called(board, there, some, part)
@@ -169,14 +170,14 @@ def _give_up_streams(board: Board) -> Procedure[None]:
     """
     yield from enter()
     yield from status(board)
-    remote.forget_streams(board)
+    disks.forget_streams(board)
 
 
 def _called(board: Board, there: Disk, orders: list[Order], data: bytes) -> Procedure[list[int]]:
     """Carry out a batch in one numbered call."""
-    head, entry = kit.header(orders), remote.BATCH
+    head, entry = kit.header(orders), disks.BATCH
     if there.inflates and len(data) * WORTH_IT > len(small := kit.deflated(data)):
-        data, entry = small, remote.INFLATE
+        data, entry = small, disks.INFLATE
     number = call_number(entry, repr((head, data)).encode(), board.count)
     quoted = remote.literal if there.raw else _quoted
     line = b"_k(%d,%d,%s,%s)" % (number, entry, quoted(head), quoted(data))
@@ -199,7 +200,7 @@ def _quoted(data: bytes) -> bytes:
 
 def fetched(board: Board, path: str, offset: int, size: int) -> Procedure[tuple[bytes, int, int]]:
     """Return bytes of a file, and the size and time that it has now."""
-    there = yield from remote.disk(board)
+    there = yield from disks.disk(board)
     for _ in range(STREAM_TRIES if there.streams and size else 0):
         piece = yield from _streamed_back(board, path, offset, size)
         if piece is not None:
@@ -209,7 +210,7 @@ def fetched(board: Board, path: str, offset: int, size: int) -> Procedure[tuple[
     data, whole, time = b"", 0, 0
     while True:
         wanted = min(there.answer, size - len(data))
-        answer = yield from remote.asked(board, f"YR({path!r},{offset + len(data)},{wanted})")
+        answer = yield from disks.asked(board, f"YR({path!r},{offset + len(data)},{wanted})")
         assert isinstance(answer, tuple)
         some, whole, time = answer
         data += some

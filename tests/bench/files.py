@@ -132,9 +132,7 @@ def megabyte(session: Session, port: Port, rounds: int) -> dict[str, Sample]:
         rounds,
         {
             "bare link: 1 MB up": lambda: bare(lambda lent: _stream(lent, b"#" + plain)),
-            "bare link: 1 MB up, by stdin": lambda: bare(
-                lambda lent: _stream(lent, read, plain)
-            ),
+            "bare link: 1 MB up, by stdin": lambda: bare(lambda lent: _stream(lent, read, plain)),
             "bare link: 1 MB down": lambda: bare(
                 lambda lent: _taken(lent.exec(b"print('x'*%d)" % MEGABYTE))
             ),

@@ -165,7 +165,6 @@ class _Belay(Rival):
             self._device._board.fs_get(NAME, file.name)
             return Path(file.name).read_bytes()
 
-
     def sync(self, folder: Path, place: str) -> None:
         self._device.sync(folder, place, minify=False)
 

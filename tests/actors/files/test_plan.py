@@ -62,8 +62,13 @@ def test_verify_trusts_nothing(tmp_path):
 
 
 DEVICE = {
-    **{"boot.py": (1, 0), "old.py": (1, 0), "lib": (DIRECTORY_SIZE, 0), "lib/x.py": (1, 0)},
-    **{"gone": (DIRECTORY_SIZE, 0), "gone/deep": (DIRECTORY_SIZE, 0), "gone/deep/y": (1, 0)},
+    "boot.py": (1, 0),
+    "old.py": (1, 0),
+    "lib": (DIRECTORY_SIZE, 0),
+    "lib/x.py": (1, 0),
+    "gone": (DIRECTORY_SIZE, 0),
+    "gone/deep": (DIRECTORY_SIZE, 0),
+    "gone/deep/y": (1, 0),
     manifest.NAME: (9, 0),
 }
 
