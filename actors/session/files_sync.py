@@ -24,6 +24,7 @@ from klemheist.actors.files.local import LocalFile, LocalTree
 from klemheist.actors.files.manifest import Entry
 from klemheist.actors.files.plan import (
     PART,
+    Listing,
     Plan,
     SyncOptions,
     SyncResult,
@@ -64,7 +65,11 @@ class _Progress:
         self.written: dict[str, int] = {}
         """Bytes by path."""
         self.removed: set[str] = set()
+        self.begun: dict[str, int] = {}
+        """Bytes that are there already, of files that a fault has cut short."""
         self.expected = 0
+        self.parts: Resource | None = None
+        """What it leaves when it is cut off, held until it is done."""
 
     def wrote(self, path: str, size: int) -> None:
         self.written[path] = size
@@ -99,6 +104,25 @@ class SyncingFiles(FileOperations):
     ) -> Steps[SyncResult]:
         began = SYSTEM_CLOCK.monotonic()
         so_far = _Progress(rooted(to), Path(folder), options, report)
+        try:
+            made = yield from self._until_alike(so_far)
+        except BaseException:
+            if so_far.parts is not None:
+                yield self.core.clean_one(EntryKind.RESOURCE, so_far.parts.resource_id)
+            raise
+        if so_far.parts is not None:
+            self.release(so_far.parts)
+        so_far.tell()
+        return SyncResult(
+            written=tuple(sorted(so_far.written)),
+            removed=tuple(sorted(so_far.removed)),
+            unchanged=tuple(each for each in made.unchanged if each not in so_far.written),
+            bytes=sum(so_far.written.values()),
+            seconds=SYSTEM_CLOCK.monotonic() - began,
+        )
+
+    def _until_alike(self, so_far: _Progress) -> Transfer[Plan]:
+        """Begin anew after each fault of the link, and after a boot that may have lost files."""
         faults = 0
         while True:
             try:
@@ -109,15 +133,7 @@ class SyncingFiles(FileOperations):
                     raise
                 continue
             if made is not None:
-                break
-        so_far.tell()
-        return SyncResult(
-            written=tuple(sorted(so_far.written)),
-            removed=tuple(sorted(so_far.removed)),
-            unchanged=tuple(each for each in made.unchanged if each not in so_far.written),
-            bytes=sum(so_far.written.values()),
-            seconds=SYSTEM_CLOCK.monotonic() - began,
-        )
+                return made
 
     def _once(self, so_far: _Progress) -> Transfer[Plan | None]:
         """Compare both sides and make them alike; None where the device booted meanwhile."""
@@ -141,6 +157,7 @@ class SyncingFiles(FileOperations):
         if 0 <= found.free < needed:
             raise DeviceDiskFullError(root or "/", needed=needed, free=found.free)
         so_far.expected = sum(so_far.written.values()) + sum(sizes.values())
+        yield from self._find_begun(so_far, made, ready, listing)
         yield from self._make_alike(so_far, made, ready, is_new=not listing)
         return made if self.core.port.board.boot == boot else None
 
@@ -172,6 +189,25 @@ class SyncingFiles(FileOperations):
             found |= zip(some, hashes, strict=True)
         return found
 
+    def _find_begun(
+        self,
+        so_far: _Progress,
+        made: Plan,
+        ready: dict[str, tuple[LocalFile, bytes]],
+        listing: Listing,
+    ) -> Transfer[None]:
+        """Find the files that a fault has cut short, and how far they are proved to have come."""
+        so_far.begun.clear()
+        for part in tuple(made.remove):
+            path, size = part.removesuffix(PART), listing[part][0]
+            if not part.endswith(PART) or path not in ready or size >= len(ready[path][1]):
+                continue
+            hashed = partial(tree.hashed, path=f"{so_far.root}/{part}", size=size)
+            there = yield self._turn_of(so_far, hashed)
+            if there == (size, kit.checksum(ready[path][1][:size])):
+                so_far.begun[path] = size
+                made.remove.remove(part)
+
     # -- carrying it out ---------------------------------------------------------------------------
 
     def _make_alike(
@@ -182,16 +218,11 @@ class SyncingFiles(FileOperations):
         *,
         is_new: bool,
     ) -> Transfer[None]:
-        parts = self._hold_parts(so_far.root)
-        try:
-            orders = _preparation(so_far.root, made, is_new=is_new)
-            yield from self._write_all(so_far, made, ready, orders)
-            data = manifest.render(made.entries)
-            yield from self._batches(so_far, [(_manifest(so_far.root), data)], [])
-        except BaseException:
-            yield self.core.clean_one(EntryKind.RESOURCE, parts.resource_id)
-            raise
-        self.release(parts)
+        so_far.parts = so_far.parts or self._hold_parts(so_far.root)
+        orders = _preparation(so_far.root, made, is_new=is_new)
+        yield from self._write_all(so_far, made, ready, orders)
+        data = manifest.render(made.entries)
+        yield from self._batches(so_far, [(_manifest(so_far.root), data)], [])
         so_far.removed |= {*made.remove, *made.remove_directories} - {
             each for each in made.remove if each.endswith(PART)
         }
@@ -219,7 +250,9 @@ class SyncingFiles(FileOperations):
         sent = 0
         data = bytearray()
         for target, whole in targets:
-            for order in tree.pieces([Order(target + PART, 0, len(whole), target)], room):
+            there = so_far.begun.get(target.removeprefix(f"{so_far.root}/"), 0)
+            begun = Order(target + PART, there, len(whole) - there, target)
+            for order in tree.pieces([begun], room):
                 if len(data) + order.size > room or len(orders) >= tree.MOST_ORDERS:
                     times += yield self._batch(so_far, orders, data)
                     sent += len(data)

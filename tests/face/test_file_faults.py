@@ -181,6 +181,20 @@ def test_a_sync_outlives_the_loss_of_its_link_in_any_phase(session, board, folde
     assert session.files.sync(folder, "/app").written == ()
 
 
+def test_a_large_file_of_a_sync_goes_on_where_it_was(session, board, tmp_path):
+    """400 KB in 7 pieces; the link is lost at the sixth."""
+    (tmp_path / "large").write_bytes(LARGE * 2)
+    session.files.mkdir("/app")
+    board.taken = 0
+    board.cut(12)
+
+    session.files.sync(tmp_path, "/app")
+
+    assert board.left == -1
+    assert board.taken < 2 * len(LARGE) * 1.4
+    assert on_device(session, "/app")["large"] == LARGE * 2
+
+
 @pytest.mark.parametrize("at", [2, 4])
 def test_a_board_that_dies_in_a_sync_gets_it_all_when_it_is_back(session, board, folder, at):
     """`sim:` without a name keeps no files: the sync finds an empty disk, and begins anew."""
