@@ -95,7 +95,7 @@ class FileCalls:
         def record(done: Future[T]) -> None:
             error = done.exception()
             value = done.get() if error is None else None
-            moved = len(value) if isinstance(value, bytes) else size
+            moved = len(value) if isinstance(value, bytes) else getattr(value, "bytes", size)
             text = "" if error is None else f"{type(error).__name__}: {error}"
             self.log.add(FileOperation(kind=kind, path=path, size=moved, error=text))
 

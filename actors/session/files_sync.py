@@ -48,7 +48,7 @@ from .resources import CancelToken, Resource
 
 MOST_HASHED: Final = 64
 """Files that are hashed in one turn."""
-_THREAD: Final = "klemheist-sync"
+_THREAD: Final = "sync"
 
 
 class _Progress:
@@ -64,15 +64,14 @@ class _Progress:
         self.mpy = -1
         self.written: dict[str, int] = {}
         """Bytes by path."""
+        self.tried: dict[str, int] = {}
+        """The same of all that was sent: a fault may have hidden that it arrived."""
         self.removed: set[str] = set()
         self.begun: dict[str, int] = {}
         """Bytes that are there already, of files that a fault has cut short."""
         self.expected = 0
         self.parts: Resource | None = None
         """What it leaves when it is cut off, held until it is done."""
-
-    def wrote(self, path: str, size: int) -> None:
-        self.written[path] = size
 
     def tell(self, more: int = 0) -> None:
         if self.report is not None:
@@ -112,6 +111,9 @@ class SyncingFiles(FileOperations):
             raise
         if so_far.parts is not None:
             self.release(so_far.parts)
+        so_far.written |= {
+            each: so_far.tried[each] for each in made.unchanged if each in so_far.tried
+        }
         so_far.tell()
         return SyncResult(
             written=tuple(sorted(so_far.written)),
@@ -165,8 +167,8 @@ class SyncingFiles(FileOperations):
         """Read the host's side; nothing is sent before it is known to be in order."""
         options = so_far.options
         scan = partial(local.scan, so_far.folder, options.ignore)
-        if not options.mpy:
-            yield in_background(partial(scan, -1), name=_THREAD) if not self._has_kit else _DONE
+        if not self._has_kit:
+            yield in_background(partial(scan, -1), name=_THREAD)
         there = yield self._turn_of(so_far, disks.disk)
         if not there.renames:
             raise CapabilityError("this device has no directories; write its files one by one")
@@ -235,11 +237,12 @@ class SyncingFiles(FileOperations):
         orders: list[Order],
     ) -> Transfer[None]:
         """Write the files in as many batches as it takes; know them as they get their names."""
+        so_far.tried |= {path: len(data) for path, (_, data) in ready.items()}
         targets = [(f"{so_far.root}/{path}", data) for path, (_, data) in ready.items()]
         times = yield from self._batches(so_far, targets, orders)
         for (path, (file, data)), time in zip(ready.items(), times, strict=True):
             made.entries[path] = Entry(file.origin, file.hash, len(data), time)
-            so_far.wrote(path, len(data))
+            so_far.written[path] = len(data)
 
     def _batches(
         self, so_far: _Progress, targets: list[tuple[str, bytes]], orders: list[Order]
@@ -326,7 +329,3 @@ def _preparation(root: str, made: Plan, *, is_new: bool) -> list[Order]:
 def _ready(here: LocalTree, made: Plan, mpy: int) -> dict[str, tuple[LocalFile, bytes]]:
     """Read what is to be sent, as it is now; a file that is gone ends the sync before it begins."""
     return {path: local.contents(here.files[path], mpy) for path in made.write}
-
-
-_DONE: Final[Future[None]] = Future()
-_DONE.set(None)

@@ -172,8 +172,11 @@ def test_a_sync_outlives_the_loss_of_its_link_in_any_phase(session, board, folde
     (folder / "large").write_bytes(LARGE[-75_000:])
     board.cut(at, after=after)
 
-    session.files.sync(folder, "/app")
+    done = session.files.sync(folder, "/app")
 
+    assert sorted(done.written) == sorted(contents(folder))
+    assert done.unchanged == ()
+    assert done.bytes == sum(map(len, contents(folder).values()))
     there = on_device(session, "/app")
     assert manifest.parse(there.pop(manifest.NAME)).keys() == there.keys()
     assert there == contents(folder)
