@@ -8,7 +8,8 @@ An *order* is one tuple of a batch: `(part, offset, size, target)` writes `size`
 batch's data at `offset` of the file `part`, reads them back, and renames it to `target` if that is
 given.
 Negative sizes are other acts. All orders of a batch are carried out in one call, and carrying them
-out again changes nothing more: a batch may be sent again.
+out again changes nothing more: a batch may be sent again. (The last piece of a file that has its
+name already is looked for there.)
 """
 
 from __future__ import annotations
@@ -71,15 +72,21 @@ def YM(h,b):
   if n<0:
    YO(p,n);continue
   d=b[k:k+n];k+=n
-  with open(p,'r+b'if o else'wb')as f:
-   if o:f.seek(o)
-   m=f.write(d)if n else 0
-  if m is not None and m<n:raise OSError('ENOSPC')
+  try:f=open(p,'r+b'if o else'wb')
+  except OSError:
+   if not(o and t):raise
+   p=t;f=0
+  if f:
+   with f:
+    if o:f.seek(o)
+    m=f.write(d)if n else 0
+   if m is not None and m<n:raise OSError('ENOSPC')
   with open(p,'rb')as f:
    f.seek(o)
    if d!=f.read(n):raise OSError('it keeps other bytes; write it again')
   if t:
-   os.rename(p,t);r.append(os.stat(t)[8])
+   if p!=t:os.rename(p,t)
+   r.append(os.stat(t)[8])
  return r
 def YA(p):
  try:

@@ -26,7 +26,7 @@ from . import files_remote as remote
 from .answers import Tracer, value_of
 from .files_disk import Disk
 
-STREAM_SECONDS: Final = 1.5
+STREAM_SECONDS: Final = 3.0
 """Seconds for a streamed call; on such a device it takes a few milliseconds."""
 STREAM_TRIES: Final = 2
 WORTH_IT: Final = 0.9

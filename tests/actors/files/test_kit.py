@@ -84,6 +84,19 @@ def test_a_batch_may_be_carried_out_again(device, tmp_path):
     assert found == {"d": kit.DIRECTORY_SIZE, "d/a": 3, "d/b": 0}
 
 
+def test_the_last_piece_of_a_long_file_may_be_sent_again(device, tmp_path):
+    part, whole = f"{tmp_path}/a.0~", f"{tmp_path}/a"
+    device["YM"](kit.header([Order(part, 0, 3)]), b"abc")
+    last = kit.header([Order(part, 3, 2, whole)])
+
+    assert device["YM"](last, b"de") == device["YM"](last, b"de")
+
+    assert [each.name for each in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"abcde"
+    with pytest.raises(OSError, match="other bytes"):
+        device["YM"](last, b"xx")
+
+
 @pytest.mark.parametrize(("there", "act"), [("file", kit.MAKE_DIRECTORY), ("folder", kit.REMOVE)])
 def test_an_act_on_the_wrong_kind_is_refused(device, tmp_path, there, act):
     (tmp_path / "file").write_bytes(b"")
