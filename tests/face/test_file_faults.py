@@ -239,6 +239,7 @@ def test_a_board_killed_before_the_rename_keeps_whole_files(tmp_path, monkeypatc
     old, new = LARGE[:50_000], LARGE[50_000:]
     with Cutting(f"sim:killed{at}") as board, alone(board.url) as session:
         session.files.write("/f", old)
+        session.files.list()  # the board answers before its own disk has what it wrote
         (kept,) = tmp_path.rglob("f")
         board.when_dead = kept.read_bytes
         board.cut(at, fatal=True)
