@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from klemheist.transports.errors import KlemheistError
+from klemheist.transports.repl.values import ArgumentError
 
 
 class DeviceError(KlemheistError):
@@ -43,14 +44,68 @@ class DeviceMemoryError(DeviceError, MemoryError):
         """Bytes that were free after the collection; -1 where the device does not say."""
 
 
-class DeviceFileNotFoundError(DeviceError, FileNotFoundError):
-    """There is no such file or directory on the device."""
+class DeviceFileError(DeviceError, OSError):
+    """The device could not do it with a file; `code` is its reason, such as `ENOTEMPTY`."""
 
     advice = "`session.files.list()` shows what is there"
+    words: ClassVar[str] = ""
 
-    def __init__(self, path: str) -> None:
-        super().__init__("OSError", f"{path}: no such file on the device")
+    def __init__(self, path: str, text: str = "", *, code: str = "") -> None:
+        super().__init__("OSError", f"{path}: {text or self.words}")
         self.path = path
+        self.code = code
+        """The symbolic name of the device's errno; empty where it gave none."""
+
+
+class DeviceFileNotFoundError(DeviceFileError, FileNotFoundError):
+    """There is no such file or directory on the device."""
+
+    words = "no such file on the device"
+
+
+class DeviceFileExistsError(DeviceFileError, FileExistsError):
+    """There is one of this name already."""
+
+    advice = "choose another name, remove it first, or say exist_ok=True"
+    words = "it is there already"
+
+
+class DeviceIsADirectoryError(DeviceFileError, IsADirectoryError):
+    """It is a directory, where a file was asked for."""
+
+    words = "it is a directory"
+
+
+class DeviceNotADirectoryError(DeviceFileError, NotADirectoryError):
+    """It is a file, or lies below one, where a directory was asked for."""
+
+    words = "it is no directory"
+
+
+class DeviceReadOnlyError(DeviceFileError, PermissionError):
+    """The device lets nobody write there, as CircuitPython does while its drive is mounted."""
+
+    advice = "eject the drive on the host, or remount it writable on the device"
+    words = "the device does not let it be written"
+
+
+class DeviceDiskFullError(DeviceFileError):
+    """There is no room for it; the device is as it was."""
+
+    advice = "remove files, or send less"
+
+    def __init__(self, path: str, *, needed: int, free: int) -> None:
+        super().__init__(path, f"{needed} bytes are needed, {free} are free", code="ENOSPC")
+        self.needed = needed
+        """Bytes that were to be written."""
+        self.free = free
+        """Bytes that were free; of a device that does not say, those that it took until then."""
+
+
+class PathError(ArgumentError, ValueError):
+    """A path leaves the folder that it must stay in; nothing was sent."""
+
+    advice = "give paths below the root, without `..`, and links that stay inside"
 
 
 class DeviceAttributeError(DeviceError, AttributeError):

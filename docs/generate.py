@@ -30,6 +30,7 @@ PAGES = {
         "Sessions",
         (
             "actors.session",
+            "actors.files",
             "actors.device",
             "actors.done",
             "actors.runtime.future",
@@ -66,9 +67,11 @@ MORE = {
     "DeviceContext": "actors.session.contexts",
     "ExecutorContext": "actors.session.contexts",
     "FileInfo": "actors.session.files",
+    "FileOperation": "actors.session.files",
     "Files": "actors.session.files",
     "Kind": "actors.buffer",
     "Put": "actors.buffer",
+    "SyncResult": "actors.session.files",
 }
 """What public methods give back, and nobody makes."""
 

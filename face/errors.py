@@ -11,7 +11,13 @@ KlemheistError
 │   ├── LinkPermissionError
 │   └── LinkAccessDenied
 ├── DeviceError                 code on the device raised
-│   ├── DeviceFileNotFoundError
+│   ├── DeviceFileError         with a file of the device; `code` is its errno's name
+│   │   ├── DeviceFileNotFoundError
+│   │   ├── DeviceFileExistsError
+│   │   ├── DeviceIsADirectoryError
+│   │   ├── DeviceNotADirectoryError
+│   │   ├── DeviceReadOnlyError
+│   │   └── DeviceDiskFullError
 │   ├── DeviceAttributeError
 │   ├── DeviceKeyError
 │   ├── DeviceIndexError
@@ -27,6 +33,7 @@ KlemheistError
 │   ├── QueueFull
 │   └── CallCancelled
 ├── ArgumentError               an argument cannot be sent, or an option is wrong
+│   └── PathError               a path leaves the folder that it must stay in
 ├── ResultTypeError             a result is nothing that a literal can say
 ├── SourceUnavailable           a function has no source that could run on a device
 ├── CodeSyntaxError             the code is no Python
@@ -40,12 +47,19 @@ from klemheist.actors.errors import (
     CallCancelled,
     CapabilityError,
     DeviceAttributeError,
+    DeviceDiskFullError,
     DeviceError,
+    DeviceFileError,
+    DeviceFileExistsError,
     DeviceFileNotFoundError,
     DeviceIndexError,
+    DeviceIsADirectoryError,
     DeviceKeyError,
     DeviceMemoryError,
+    DeviceNotADirectoryError,
+    DeviceReadOnlyError,
     DeviceTypeError,
+    PathError,
     QueueFull,
     ResourceCleanupError,
     SessionClosed,
@@ -77,11 +91,17 @@ __all__ = [
     "CapabilityError",
     "CodeSyntaxError",
     "DeviceAttributeError",
+    "DeviceDiskFullError",
     "DeviceError",
+    "DeviceFileError",
+    "DeviceFileExistsError",
     "DeviceFileNotFoundError",
     "DeviceIndexError",
+    "DeviceIsADirectoryError",
     "DeviceKeyError",
     "DeviceMemoryError",
+    "DeviceNotADirectoryError",
+    "DeviceReadOnlyError",
     "DeviceReset",
     "DeviceTypeError",
     "KlemheistError",
@@ -92,6 +112,7 @@ __all__ = [
     "LinkLost",
     "LinkPermissionError",
     "LinkTimeout",
+    "PathError",
     "QueueFull",
     "ResourceCleanupError",
     "ResultTypeError",

@@ -1,41 +1,24 @@
-"""What can be done with a device's files, whichever way it is waited for: each gives a `Future`.
-
-A turn of a transfer is one call in the session's queue, so other sessions have their turns during a
-long one. What is written goes to a file beside its place, is proved there, and is then renamed,
-where the device can rename; a transfer that fails leaves nothing behind, however it failed.
-"""
+"""What can be done with a device's files, whichever way it is waited for: each gives a `Future`."""
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from dataclasses import dataclass, field
+from functools import partial
+from posixpath import dirname
 
-from klemheist.actors.errors import CapabilityError, DeviceError, DeviceFileNotFoundError
+from klemheist.actors.errors import CapabilityError, DeviceFileNotFoundError
+from klemheist.actors.files import kit
+from klemheist.actors.files.kit import Order
 from klemheist.actors.operation import Steps, operation
 from klemheist.actors.runtime.future import Future
-from klemheist.transports.repl.conversation import Board
-from klemheist.transports.repl.lines import Procedure
 
+from . import files_disk as disks
 from . import files_remote as remote
-from .ledger import Act, EntryKind
-from .resources import CancelToken, Resource
+from . import files_tree as tree
+from .files_calls import Transfer
+from .files_transfers import Transfers
 
-if TYPE_CHECKING:
-    from .core import SessionCore
-
-T = TypeVar("T")
-Report = Callable[[tuple[int, int]], object]
-"""Takes the bytes done and all bytes, on the device's turn: it must not block."""
-
-TURN: Final = 16
-"""Pieces in one turn: then other sessions have theirs."""
-
-_numbers = itertools.count(1)
-_MISSING: Final = re.compile(r"^(\[Errno )?(2|44)\b|ENOENT|not found", re.IGNORECASE)
-"""How boards say that there is no such file: by number (44 on WebAssembly), name or words."""
+Orders = list[Order]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +29,23 @@ class FileInfo:
     size: int
     """Bytes; of a directory, whatever the device says."""
     is_dir: bool
+    modified: int = field(default=0, compare=False)
+    """When it was changed, in seconds of the device's own clock; 0 where it does not know."""
 
 
-class FileOperations:
+Walked = list[tuple[str, list[str], list[FileInfo]]]
+"""Directory, the names of its directories, its files: as `os.walk` has it."""
+
+
+class FileOperations(Transfers):
     """What can be done with files; every operation returns a `Future`."""
 
-    def __init__(self, core: SessionCore) -> None:
-        self._core = core
+    # -- asking ------------------------------------------------------------------------------------
 
     def stat(self, path: str) -> Future[FileInfo]:
-        """Ask for size and kind."""
-        asked = self._go(path, "stat", lambda board: remote.status(board, path))
-        return asked.map(lambda found: _info(path, *found))
+        """Ask for size, kind and time."""
+        asked = self.go(path, "stat", lambda board: remote.status(board, path))
+        return self.recorded("stat", path, asked.map(lambda found: _info(path, *found)))
 
     @operation
     def exists(self, path: str) -> Steps[bool]:
@@ -70,175 +58,114 @@ class FileOperations:
 
     def list(self, path: str) -> Future[list[FileInfo]]:
         """Ask for all names in a directory, sorted."""
-        names = self._go(path, "list", lambda board: remote.listed(board, path))
-        return names.map(lambda found: sorted((FileInfo(*each) for each in found), key=_name))
+        names = self.go(path, "list", lambda board: remote.listed(board, path))
+        found = names.map(lambda all_: sorted((FileInfo(*each) for each in all_), key=_name))
+        return self.recorded("list", path, found)
 
-    def remove(self, path: str) -> Future[None]:
-        """Remove a file or an empty directory."""
-        return self._go(path, "remove", lambda board: remote.removed(board, path))
+    def walk(self, path: str) -> Future[Walked]:
+        """Ask for all that is below a directory; one round trip."""
+        return self.recorded("walk", path, self._walk(path))
 
-    def mkdir(self, path: str) -> Future[None]:
+    @operation
+    def _walk(self, path: str) -> Steps[Walked]:
+        root = path.rstrip("/")
+        there = yield self.go(path, "walk", disks.disk)
+        if not there.renames:
+            return [(path, [], (yield self.list(path)))]
+        found = yield self.ask(path, f"YL({root!r})", "walk")
+        return walked(root, found)
+
+    # -- changing ----------------------------------------------------------------------------------
+
+    def remove(self, path: str, *, recursive: bool = False) -> Future[None]:
+        """Remove a file or an empty directory, or a directory with all that is in it."""
+        removing = self._remove_all(path) if recursive else self._remove(path)
+        return self.recorded("remove", path, removing)
+
+    def _remove(self, path: str) -> Future[None]:
+        return self.go(path, "remove", lambda board: remote.removed(board, path), changes=True)
+
+    @operation
+    def _remove_all(self, path: str) -> Steps[None]:
+        """Remove from the bottom up: what fails half way has left whole files."""
+        there = yield self.go(path, "remove", disks.disk)
+        if not there.renames or not (yield self.stat(path)).is_dir:
+            yield self._remove(path)
+            return
+        root = path.rstrip("/")
+        orders = []
+        for directory, names, files in reversed((yield self.walk(path))):
+            stem = directory.rstrip("/")
+            orders += [Order(f"{stem}/{each.name}", 0, kit.REMOVE) for each in files]
+            orders += [Order(f"{stem}/{each}", 0, kit.REMOVE_DIRECTORY) for each in names]
+        if root:
+            orders.append(Order(root, 0, kit.REMOVE_DIRECTORY))
+        yield from self.carry_out(path, "remove", orders)
+
+    def carry_out(self, path: str, doing: str, orders: Orders) -> Transfer[None]:
+        """Carry out orders that write nothing, turn by turn."""
+        for start in range(0, len(orders), tree.MOST_ORDERS):
+            some = orders[start : start + tree.MOST_ORDERS]
+            yield self.go(path, doing, partial(tree.batched, orders=some, data=b""))
+
+    def rename(self, source: str, target: str) -> Future[None]:
+        """Rename a file or directory."""
+        return self.recorded("rename", source, self._rename(source, target))
+
+    @operation
+    def _rename(self, source: str, target: str) -> Steps[None]:
+        there = yield self.go(source, "rename", disks.disk)
+        if not there.renames:
+            raise CapabilityError(f"{source}: this device cannot rename; write it anew")
+        yield self.change(source, f"os.rename({source!r},{target!r})", "rename")
+
+    def mkdir(self, path: str, *, parents: bool = False, exist_ok: bool = False) -> Future[None]:
         """Make a directory."""
-        return self._ask(path, f"os.mkdir({path!r})", "mkdir")
-
-    def _ask(self, path: str, expression: str, doing: str) -> Future[Any]:
-        return self._go(path, doing, lambda board: remote.asked(board, expression))
-
-    # -- reading ----------------------------------------------------------------------------------
-
-    @operation
-    def read(self, path: str, report: Report | None = None) -> Steps[bytes]:
-        """Read a file, turn by turn."""
-        total = (yield self.stat(path)).size if report is not None else 0
-        number, data = next(_numbers), bytearray()
-        boot = yield self._go(path, "read", lambda b: remote.opened(b, number, path, "rb"))
-        try:
-            while True:
-                size = self._core.port.board.longest // 4 * TURN
-                some = yield self._go(
-                    path,
-                    "read",
-                    lambda b: remote.some(b, number, boot, size),  # noqa: B023 -- run now
-                )
-                data += some
-                if report is not None:
-                    report((len(data), max(total, len(data))))
-                if len(some) < size:
-                    return bytes(data)
-        finally:
-            self._go(path, "read", lambda b: remote.closed(b, number))
-
-    # -- writing ----------------------------------------------------------------------------------
-
-    @operation
-    def write(
-        self,
-        path: str,
-        data: bytes,
-        temporary: bool,  # noqa: FBT001 -- `Files.write` has it as a keyword
-        report: Report | None = None,
-    ) -> Steps[None]:
-        """Write a file, turn by turn, prove it, and put it in its place."""
-        if temporary:
-            self._hold(
-                Resource(
-                    "file",
-                    self._remover(path),
-                    resource_id=f"file {path}",
-                    persistent=True,
-                    undo=remote.undo(path),
-                )
-            )
-        number = next(_numbers)
-        disk = yield self._go(path, "write", remote.disk)
-        part = f"{path}.{number}~" if disk.renames else path
-        transfer = Resource(
-            "transfer",
-            self._remover(part, number),
-            resource_id=f"transfer {number}",
-            persistent=True,
-            undo=remote.undo(part),
-        )
-        self._hold(transfer)
-        try:
-            yield from self._send(part, data, number, report)
-            if part != path:
-                yield self._ask(path, f"os.rename({part!r},{path!r})", "write")
-        except BaseException:
-            yield self._core.clean_one(EntryKind.RESOURCE, transfer.resource_id)
-            raise
-        self._release(transfer)
-
-    def _send(
-        self, part: str, data: bytes, number: int, report: Report | None
-    ) -> Generator[Future[Any], Any, None]:
-        numbers = self._core.namespace._numbers  # noqa: SLF001 -- the device's, for all its sessions
-        entry = numbers.entry()
-        try:
-            boot = yield self._go(part, "write", lambda b: remote.begun(b, number, part, entry))
-            size = self._core.port.board.longest // 4 * TURN
-            for start in range(0, len(data), size):
-                some = data[start : start + size]
-                yield self._go(part, "write", _writing(entry, boot, some))
-                if report is not None:
-                    report((start + len(some), len(data)))
-            found = yield self._go(
-                part, "write", lambda b: remote.proved(b, number, boot, part, entry)
-            )
-        finally:
-            numbers.free_entries.append(entry)
-        if found != (len(data), remote.checksum(data)):
-            raise DeviceError(
-                "OSError",
-                f"{part}: of {len(data)} bytes the device kept {found[0]}, or others; "
-                "look for free space and write it again",
-            )
-
-    def _remover(self, path: str, number: int = 0) -> Callable[[CancelToken], None]:
-        def remove(cancel: CancelToken) -> None:
-            removing = self._core.submit(
-                lambda board: remote.discarded(board, number, path), label=f"remove {path}"
-            )
-            cancel.on_cancel(lambda _: removing.cancel("its time was up"))
-            removing.get()
-
-        return remove
-
-    def _hold(self, resource: Resource) -> None:
-        self._core.track(EntryKind.RESOURCE, resource.resource_id, resource)
-
-    def _release(self, resource: Resource) -> None:
-        entry = self._core.ledger.find(EntryKind.RESOURCE, resource.resource_id)
-        if entry is not None:
-            self._core.ledger.act(entry, Act.DONE)
-
-    def _go(
-        self, path: str, doing: str, procedure: Callable[[Board], Procedure[Any]]
-    ) -> Future[Any]:
-        return named(self._core.submit(procedure, label=f"{doing} {path}"), path)
-
-
-def named(future: Future[T], path: str) -> Future[T]:
-    """Make errors of the device say which file they are about."""
-    told: Future[T] = Future(on_cancel=future.cancel)
-
-    def tell(done: Future[T]) -> None:
-        error = done.exception()
-        if error is None:
-            told.set(done.get())
+        if not parents and not exist_ok:
+            making: Future[None] = self.change(path, f"os.mkdir({path!r})", "mkdir")
         else:
-            told.set_exception(about(error, path))
+            making = self._make(path, parents=parents, exist_ok=exist_ok)
+        return self.recorded("mkdir", path, making)
 
-    future.add_done_callback(tell)
-    return told
-
-
-def about(error: BaseException, path: str) -> BaseException:
-    """Return what an error of the device says about a file."""
-    if not isinstance(error, DeviceError):
-        return error
-    if error.kind == "FileNotFoundError" or (
-        error.kind == "OSError" and _MISSING.search(error.message)
-    ):
-        return DeviceFileNotFoundError(path)
-    if error.kind == "AttributeError":
-        return CapabilityError(f"{path}: this device has no directories; use plain names")
-    if error.kind.endswith("Error") and error.kind != "MemoryError":
-        return DeviceError(error.kind, f"{path}: {error.message}", traceback=error.traceback)
-    return error
+    @operation
+    def _make(self, path: str, *, parents: bool, exist_ok: bool) -> Steps[None]:
+        there = yield self.go(path, "mkdir", disks.disk)
+        if not there.renames:
+            raise CapabilityError(f"{path}: this device has no directories; use plain names")
+        orders = [Order(each, 0, kit.MAKE_DIRECTORY) for each in above(path) if parents]
+        if exist_ok:
+            orders.append(Order(path, 0, kit.MAKE_DIRECTORY))
+        yield from self.carry_out(path, "mkdir", orders)
+        if not exist_ok:
+            yield self.change(path, f"os.mkdir({path!r})", "mkdir")
 
 
-def _writing(entry: int, boot: str, some: bytes) -> Callable[[Board], Procedure[None]]:
-    def procedure(board: Board) -> Procedure[None]:
-        taken = yield from remote.written(board, entry, boot, some)
-        if taken != len(some):
-            raise DeviceError("OSError", f"no space is left for {len(some) - taken} bytes")
+def above(path: str) -> list[str]:
+    """Return the directories above a path, the highest first."""
+    found = []
+    while (path := dirname(path)) not in ("", "/"):
+        found.append(path)
+    return found[::-1]
 
-    return procedure
+
+def walked(root: str, text: str) -> Walked:
+    """Return what a listing says, directory by directory, those above first."""
+    places: dict[str, tuple[list[str], list[FileInfo]]] = {"": ([], [])}
+    for path, size, time in sorted(kit.listing(text)):
+        parent, _, name = path.rpartition("/")
+        names, files = places.setdefault(parent, ([], []))
+        if size == kit.DIRECTORY_SIZE:
+            names.append(name)
+            places.setdefault(path, ([], []))
+        else:
+            files.append(FileInfo(name, size, is_dir=False, modified=time))
+    return [
+        (f"{root}/{place}".rstrip("/") or "/", *found) for place, found in sorted(places.items())
+    ]
 
 
-def _info(path: str, size: int, is_dir: bool) -> FileInfo:  # noqa: FBT001 -- the device's pair
-    return FileInfo(path.rstrip("/").rpartition("/")[2] or "/", size, is_dir)
+def _info(path: str, size: int, is_dir: bool, time: int) -> FileInfo:  # noqa: FBT001 -- the device's
+    return FileInfo(path.rstrip("/").rpartition("/")[2] or "/", size, is_dir, time)
 
 
 def _name(info: FileInfo) -> str:

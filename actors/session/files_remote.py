@@ -1,4 +1,4 @@
-"""Files on the device: what is sent there for them, and the procedures that use it.
+"""Files on the device: the procedures that every board has, and those of the smallest.
 
 A piece of a file is one numbered call, so it is written once or not at all. Bytes travel as they
 are wherever the board's parser takes them so: escaped, random data would be three times as long.
@@ -7,87 +7,26 @@ are wherever the board's parser takes them so: escaped, random data would be thr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from klemheist.transports.errors import DeviceReset
 from klemheist.transports.repl.conversation import Board
 from klemheist.transports.repl.frames import call_number
-from klemheist.transports.repl.lines import Procedure, exchange
-from klemheist.transports.repl.procedures import evaluated, executed, numbered, sent, unbind
+from klemheist.transports.repl.lines import Procedure
+from klemheist.transports.repl.procedures import executed, numbered, sent, unbind
 
 from .answers import Tracer, value_of
+from .files_disk import BLOCK, PRIME, Disk, asked, disk, execute
 
 KIND: Final = 0o170000
 DIRECTORY: Final = 0o040000
 """The bits of `os.stat(…)[0]` that say what it is."""
-PRIME: Final = 65521
-BLOCK: Final = 128
-"""Bytes that the device reads at once while it computes a checksum."""
-
-_HELPERS: Final = (
-    f"""\
-def YV(g):
- c=0
- while 1:
-  b=g.read({BLOCK})
-  if not b:return c
-  c=(c*257+int.from_bytes(b,'little'))%{PRIME}""",
-    "import os\nYF={}",
-)
-"""YF: the open files by number. YV tells the checksum of what is left to read. All else is an
-expression: the smallest board has no room for more functions."""
-
-ROOMY: Final = 1000
-"""Bytes: a board that takes longer pieces need not save memory for its answers."""
-_RENAMES: Final = "hasattr(__import__('os'),'rename')"
-_UNSURE: Final = bytes([5, 6, 8, 11, 12, *range(14, 32), 127, 128, 160, 195, 255])
-"""Bytes that some parser or line might not carry unescaped, in a command of less than 60."""
 _ESCAPED: Final = {
     byte: (b"\\x%02x" % byte) if chr(byte) not in "\\'" else b"\\" + bytes([byte])
-    for byte in (0, 1, 2, 3, 4, 9, 10, 13, *b"\\'")
+    for byte in (0, 1, 2, 3, 4, 9, 10, 13, *b"#\\'")
 }
 """What no source may hold as it is: bytes 0 to 4 drive the REPL, line ends change, quotes end."""
 _COST: Final = bytes(len(_ESCAPED.get(byte, b".")) for byte in range(256))
-
-
-@dataclass(frozen=True, slots=True)
-class Disk:
-    """How this board's files are reached, asked once a boot."""
-
-    raw: bool
-    """Bytes of a piece may travel as they are."""
-    renames: bool
-    """It can rename, and has directories."""
-    piece: int
-    """Bytes that one call carries there at most, by what the board's memory takes."""
-    answer: int
-    """Bytes that one call brings back at most: the device holds them four times, escaped."""
-
-
-def disk(board: Board) -> Procedure[Disk]:
-    """Return how files are reached, sending the helpers where they are not there yet."""
-    known = board.facts.get("disk")
-    if isinstance(known, tuple) and known[0] == board.boot:
-        return known[1]  # type: ignore[no-any-return]  # the pair that is put there below
-    reply = yield from exchange(b"print(sum(b'%s'))" % _UNSURE)
-    raw = reply.output.strip() == b"%d" % sum(_UNSURE)
-    answer = yield from evaluated(board, _RENAMES)
-    renames = bool((yield from value_of(board, answer, Tracer())))
-    for statement in _HELPERS:
-        answer = yield from executed(board, statement)
-        yield from value_of(board, answer, Tracer())
-    piece = board.longest // 4
-    found = Disk(raw, renames, piece, piece if piece > ROOMY else piece // 2)
-    board.facts["disk"] = (board.boot, found)
-    return found
-
-
-def asked(board: Board, expression: str) -> Procedure[object]:
-    """Evaluate an expression over the helpers and `os`."""
-    yield from disk(board)
-    answer = yield from evaluated(board, expression)
-    return (yield from value_of(board, answer, Tracer()))
 
 
 def opened(board: Board, number: int, path: str, mode: str) -> Procedure[str]:
@@ -101,35 +40,35 @@ def closed(board: Board, number: int) -> Procedure[object]:
     return (yield from asked(board, f"{number} in YF and YF.pop({number}).close()"))
 
 
-def status(board: Board, path: str) -> Procedure[tuple[int, bool]]:
-    """Return a file's size and whether it is a directory."""
+def status(board: Board, path: str) -> Procedure[tuple[int, bool, int]]:
+    """Return a file's size, whether it is a directory, and its time."""
     there = yield from disk(board)
     if there.renames:
-        found = yield from asked(board, f"tuple(os.stat({path!r}))[:7]")
+        found = yield from asked(board, f"tuple(os.stat({path!r}))[:9]")
         assert isinstance(found, tuple)
-        return found[6], found[0] & KIND == DIRECTORY
+        return found[6], found[0] & KIND == DIRECTORY, found[8]
     size = yield from asked(board, f"os.size({path!r})")
     assert isinstance(size, int)
-    return size, False
+    return size, False, 0
 
 
-def listed(board: Board, path: str) -> Procedure[list[tuple[str, int, bool]]]:
-    """Return name, size and whether it is a directory, of all that is in a directory."""
+def listed(board: Board, path: str) -> Procedure[list[tuple[str, int, bool, int]]]:
+    """Return name, size, whether it is a directory, and time, of all that is in a directory."""
     there = yield from disk(board)
     if there.renames:
         stem = path.rstrip("/")
-        code = f"[(n,)+tuple(os.stat({stem + '/'!r}+n))[:7]for n in os.listdir({stem or '/'!r})]"
+        code = f"[(n,)+tuple(os.stat({stem + '/'!r}+n))[:9]for n in os.listdir({stem or '/'!r})]"
         found = yield from asked(board, code)
         assert isinstance(found, list)
-        return [(each[0], each[7], each[1] & KIND == DIRECTORY) for each in found]
+        return [(each[0], each[7], each[1] & KIND == DIRECTORY, each[9]) for each in found]
     found = yield from asked(board, "[(n,os.size(n))for n in os.listdir()]")
     assert isinstance(found, list)
-    return [(*each, False) for each in found]
+    return [(*each, False, 0) for each in found]
 
 
 def removed(board: Board, path: str) -> Procedure[object]:
     """Remove a file or an empty directory."""
-    _, is_dir = yield from status(board, path)
+    _, is_dir, _ = yield from status(board, path)
     return (yield from asked(board, f"os.{'rmdir' if is_dir else 'remove'}({path!r})"))
 
 
@@ -175,7 +114,7 @@ def proved(
     yield from _still(board, boot)
     yield from closed(board, number)
     yield from unbind(board, entry)
-    size, _ = yield from status(board, path)
+    size, _, _ = yield from status(board, path)
     yield from opened(board, number, path, "rb")
     found = yield from asked(board, f"YV(YF[{number}])")
     yield from closed(board, number)
@@ -185,8 +124,7 @@ def proved(
 def discarded(board: Board, number: int, path: str) -> Procedure[None]:
     """Close a file, if it is open, and remove what is there of it."""
     yield from closed(board, number)
-    answer = yield from executed(board, undo(path))
-    yield from value_of(board, answer, Tracer())
+    yield from execute(board, undo(path))
 
 
 def undo(path: str) -> str:

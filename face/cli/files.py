@@ -1,4 +1,4 @@
-"""`ls`, `cat`, `cp` and `rm`: `:path` is on the device."""
+"""`ls`, `cat`, `cp`, `rm`, `mkdir`, `touch` and `sync`: `:path` is on the device."""
 
 from __future__ import annotations
 
@@ -30,7 +30,46 @@ def cat(stay: Stay, args: Namespace) -> int:
 def rm(stay: Stay, args: Namespace) -> int:
     """Remove files of the device."""
     for path in args.path:
-        stay.session.files.remove(remote(path))
+        stay.session.files.remove(remote(path), recursive=args.recursive)
+    return 0
+
+
+def mkdir(stay: Stay, args: Namespace) -> int:
+    """Make directories on the device."""
+    for path in args.path:
+        stay.session.files.mkdir(remote(path), parents=args.parents, exist_ok=args.parents)
+    return 0
+
+
+def touch(stay: Stay, args: Namespace) -> int:
+    """Make empty files on the device, where there are none."""
+    files = stay.session.files
+    for path in map(remote, args.path):
+        if not files.exists(path):
+            files.write(path, b"")
+    return 0
+
+
+def sync(stay: Stay, args: Namespace) -> int:
+    """Make a folder of the device hold what one of the host holds."""
+    with Bar(args.folder) as bar:
+        done = stay.session.files.sync(
+            args.folder,
+            remote(args.target) or "/",
+            mirror=args.mirror,
+            keep=args.keep,
+            ignore=args.ignore,
+            verify=args.verify,
+            mpy=args.mpy,
+            on_progress=bar,
+        )
+    for sign, paths in (("+", done.written), ("-", done.removed)):
+        for path in paths:
+            print(sign, path)
+    print(
+        f"{len(done.written)} written, {len(done.removed)} removed, {len(done.unchanged)} "
+        f"unchanged; {done.bytes} bytes in {done.seconds:.2f} s"
+    )
     return 0
 
 
@@ -43,9 +82,33 @@ def cp(stay: Stay, args: Namespace) -> int:
         raise ArgumentError("cp: nothing is on the device; write its paths with a colon, :main.py")
     inside = len(sources) > 1 or _is_directory(stay, target)
     for source in sources:
-        name = basename(remote(source)) if inside else ""
-        _put(stay, _joined(target, name), _get(stay, source))
+        name = basename(remote(source).rstrip("/")) if inside else ""
+        _copy(stay, source, _joined(target, name), recursive=args.recursive)
     return 0
+
+
+def _copy(stay: Stay, source: str, target: str, *, recursive: bool) -> None:
+    if not _is_directory(stay, source):
+        _put(stay, target, _get(stay, source))
+        return
+    if not recursive:
+        raise ArgumentError(f"cp: {source} is a directory; copy it with -r")
+    _make(stay, target)
+    for name in _names(stay, source):
+        _copy(stay, _joined(source, name), _joined(target, name), recursive=True)
+
+
+def _make(stay: Stay, path: str) -> None:
+    if not path.startswith(":"):
+        Path(path).mkdir(exist_ok=True)
+    elif remote(path).strip("/"):
+        stay.session.files.mkdir(remote(path), exist_ok=True)
+
+
+def _names(stay: Stay, path: str) -> list[str]:
+    if not path.startswith(":"):
+        return sorted(each.name for each in Path(path).iterdir())
+    return [info.name for info in stay.session.files.list(remote(path) or "/")]
 
 
 def remote(path: str) -> str:

@@ -31,11 +31,19 @@ class Verb:
     name: str
     run: Callable[..., int]
     help: str
-    arguments: tuple[tuple[str, dict[str, Any]], ...]
+    arguments: tuple[tuple[Any, ...], ...]
+    """Names, then what `add_argument` is told besides."""
     examples: tuple[str, ...]
 
 
 _TIMEOUT: Final = ("--timeout", {"type": float, "metavar": "SECONDS", "help": "give up after"})
+
+_PATTERN: Final[dict[str, Any]] = {"action": "append", "metavar": "PATTERN"}
+
+
+def _recursive(help_: str) -> tuple[str, str, dict[str, Any]]:
+    return ("--recursive", "-r", {"action": "store_true", "help": help_})
+
 
 VERBS: Final = (
     Verb(
@@ -130,15 +138,59 @@ VERBS: Final = (
         "cp",
         files.cp,
         "copy files; :path is on the device",
-        (("path", {"nargs": "+", "help": "sources, then where they go"}),),
-        ("klemheist cp main.py :", "klemheist cp :data.csv .", "klemheist cp a.py b.py :lib/"),
+        (
+            ("path", {"nargs": "+", "help": "sources, then where they go"}),
+            _recursive("directories with all that is in them"),
+        ),
+        (
+            "klemheist cp main.py :",
+            "klemheist cp :data.csv .",
+            "klemheist cp a.py b.py :lib/",
+            "klemheist cp -r app :",
+        ),
     ),
     Verb(
         "rm",
         files.rm,
         "remove files or empty directories of the device",
+        (("path", {"nargs": "+"}), _recursive("directories with all that is in them")),
+        ("klemheist rm :main.py", "klemheist rm -r :lib"),
+    ),
+    Verb(
+        "mkdir",
+        files.mkdir,
+        "make directories on the device",
+        (
+            ("path", {"nargs": "+"}),
+            ("--parents", "-p", {"action": "store_true", "help": "those above them, too"}),
+        ),
+        ("klemheist mkdir :lib", "klemheist mkdir -p :lib/drivers"),
+    ),
+    Verb(
+        "touch",
+        files.touch,
+        "make empty files on the device, where there are none",
         (("path", {"nargs": "+"}),),
-        ("klemheist rm :main.py",),
+        ("klemheist touch :boot.py",),
+    ),
+    Verb(
+        "sync",
+        files.sync,
+        "make a folder of the device hold what one of the host holds",
+        (
+            ("folder", {"help": "on the host"}),
+            ("target", {"nargs": "?", "default": ":", "help": "on the device; its root"}),
+            ("--mirror", {"action": "store_true", "help": "remove what the host has not"}),
+            ("--keep", {**_PATTERN, "help": "what --mirror leaves alone"}),
+            ("--ignore", {**_PATTERN, "help": "what is left out on the host"}),
+            ("--verify", {"action": "store_true", "help": "compare all files by their hashes"}),
+            ("--mpy", {"action": "store_true", "help": "compile for the device"}),
+        ),
+        (
+            "klemheist sync app",
+            "klemheist sync app :lib/app --verify",
+            "klemheist sync app : --mirror --keep settings.json --keep lib",
+        ),
     ),
 )
 
@@ -183,8 +235,8 @@ def build() -> argparse.ArgumentParser:
             epilog="examples:\n" + "\n".join(f"  {line}" for line in verb.examples),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        for name, options in verb.arguments:
-            each.add_argument(name, **options)
+        for *names, options in verb.arguments:
+            each.add_argument(*names, **options)
         each.set_defaults(verb=verb.run)
     return parser
 

@@ -39,6 +39,8 @@ def goals(boards: dict[str, Results]) -> list[Goal]:
     for board, results in boards.items():
         found += _call_goals(board, results)
         found += _session_goals(board, results)
+        if board == "sim:":
+            found += _file_goals(board, results)
     return found
 
 
@@ -64,6 +66,22 @@ def _call_goals(board: str, results: Results) -> list[Goal]:
             ),
         ),
     ]
+
+
+def _file_goals(board: str, results: Results) -> list[Goal]:
+    """Issue 5: 50 and 25 times as fast as both rivals; half of what the bare link carries."""
+    found = []
+    for what, limit in (("new", 0.02), ("new, text", 0.02), ("unchanged", 0.04)):
+        ours = _median(results, f"klemheist: sync, {what}")
+        for rival in ("Belay", "mpremote"):
+            theirs = _median(results, f"{rival}: sync, {what}")
+            text = f"a sync of 50 files ({what}), over {rival}'s"
+            found.append(Goal(board, text, limit, TIMES, _ratio(ours, theirs)))
+    for way, direction in (("up", "to"), ("down", "from")):
+        ours, bare = (_median(results, f"{who}: 1 MB {way}") for who in ("klemheist", "bare link"))
+        text = f"a file of 1 MB {direction} the device, over what the bare link carries"
+        found.append(Goal(board, text, 2.0, TIMES, _ratio(ours, bare)))
+    return found
 
 
 def _session_goals(board: str, results: Results) -> list[Goal]:

@@ -70,6 +70,10 @@ def measure_calls(url: str, size: int, counts: Counts, results: Results) -> None
             results.trying("1 KB", lambda: _blocks(session, port, counts.calls // 4, results))
         with manager.session(url) as session:
             results.trying("file", lambda: files.measure(session, port, size, counts.files))
+        if url == "sim:":  # the other has no room, and no folders
+            with manager.session(url) as session:
+                results.trying("1 MB", lambda: files.megabyte(session, port, counts.syncs))
+                results.trying("sync", lambda: files.sync(session, counts.syncs))
 
 
 def measure_boots(url: str, counts: Counts, results: Results) -> None:

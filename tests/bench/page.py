@@ -32,6 +32,12 @@ ROWS = {
     "1 KB": "a result of 1 KB (a string)",
     "write file": "a file written",
     "read file": "a file read",
+    "1 MB up": "1 MB to the device",
+    "1 MB up, by stdin": "1 MB to running code, unchecked",
+    "1 MB down": "1 MB from the device",
+    "sync, new": "sync of 50 files of 1 KB, random bytes",
+    "sync, new, text": "the same, text",
+    "sync, unchanged": "the same, nothing changed",
     "cold session": "cold session, on an open link",
     "warm session": "warm session, the device up",
     "execute": "`session.execute`",
@@ -62,6 +68,12 @@ Absolute times are this machine's, on this day: read the ratios, which are all o
   bridge to a fresh board of the same kind. The bridge's own cost is the row below; on `sim:` it
   also translates the refusal of raw paste into a form that both understand. Files go through
   `fs_put` and `fs_get`, `fs_writefile` and `fs_readfile`.
+- **1 MB**: ours is a file, written, read back on the device, and renamed, or read and checked. The
+  bare link's is no file: up, one command of that length that is a comment; down, one print of text
+  from memory. Bytes that running code takes from its standard input in one go are faster than any
+  command, and prove nothing: that is the row below.
+- **Sync**: of Belay `device.sync` without minifying. Of mpremote the least that its `cp -r` does:
+  one write for each file, and one hash for each where nothing has changed.
 - **A cold session**: the board runs, its link is open, nothing is known of it: from
   `create_session` on a new manager to the session, probe, agent and the supervision tree
   included. **Warm**: one more session on a device that is up. *Round trips* are the writes of one

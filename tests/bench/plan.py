@@ -14,11 +14,12 @@ class Counts:
     sessions: int
     boots: int
     files: int
+    syncs: int
     rival_calls: int
 
 
-FULL = Counts(rounds=3, calls=1_000, sessions=100, boots=7, files=3, rival_calls=30)
-QUICK = Counts(rounds=1, calls=200, sessions=20, boots=2, files=1, rival_calls=10)
+FULL = Counts(rounds=3, calls=1_000, sessions=100, boots=7, files=3, syncs=15, rival_calls=30)
+QUICK = Counts(rounds=1, calls=200, sessions=20, boots=2, files=1, syncs=3, rival_calls=10)
 
 FILE_BYTES = {"sim:": 32 * 1024, "microbit:": 8 * 1024}
 """The boards, and what each is given to keep: `microbit:` has 15,100 bytes of file space."""

@@ -6,10 +6,11 @@ import contextlib
 import io
 import os
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.bench import workload
+from tests.bench import files, workload
 from tests.bench.bridge import bridged
 from tests.bench.channel import Bare
 from tests.bench.timing import Sample, in_turn, timed
@@ -33,7 +34,7 @@ def measure(url: str, size: int, counts: Counts, results: Results) -> None:
     for rival in (_Belay, _Mpremote):
         for _ in range(ATTEMPTS):  # each on a fresh board: a failed attempt may hold its port
             with bridged(url) as path:
-                if _measure_rival(rival(path), size, counts, results):
+                if _measure_rival(rival(path, url), size, counts, results):
                     break
 
 
@@ -67,9 +68,19 @@ def _measure_rival(rival: Rival, size: int, counts: Counts, results: Results) ->
         step("write file", 1, lambda: rival.write(data))
         if f"{name}: write file" in results.samples:
             step("read file", 1, lambda: _same(rival.read(), data))
+        if rival.url == "sim:":
+            _sync(rival, step)
         with contextlib.suppress(Exception):
             rival.close()
     return True
+
+
+def _sync(rival: Rival, step: Callable[..., None]) -> None:
+    """Synchronise the folders of the benchmark; the second time nothing has changed."""
+    with files.folder("random") as noise, files.folder("text") as text:
+        step("sync, new", 1, lambda: rival.sync(noise, "/noise"))
+        step("sync, unchanged", 2, lambda: rival.check(noise, "/noise"))
+        step("sync, new, text", 1, lambda: rival.sync(text, "/text"))
 
 
 def _connected(rival: Rival, results: Results) -> bool:
@@ -96,8 +107,9 @@ class Rival:
 
     name = ""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, url: str) -> None:
         self.path = path
+        self.url = url
         self._device: Any = None
 
     def connect(self) -> None:
@@ -113,6 +125,14 @@ class Rival:
         raise NotImplementedError
 
     def read(self) -> bytes:
+        raise NotImplementedError
+
+    def sync(self, folder: Path, place: str) -> None:
+        """Put a folder there that is not there yet."""
+        raise NotImplementedError
+
+    def check(self, folder: Path, place: str) -> None:
+        """Put it there again, when nothing has changed."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -145,6 +165,11 @@ class _Belay(Rival):
             self._device._board.fs_get(NAME, file.name)
             return Path(file.name).read_bytes()
 
+    def sync(self, folder: Path, place: str) -> None:
+        self._device.sync(folder, place, minify=False)
+
+    check = sync
+
 
 class _Mpremote(Rival):
     name = "mpremote"
@@ -168,6 +193,18 @@ class _Mpremote(Rival):
 
     def read(self) -> bytes:
         return bytes(self._device.fs_readfile(NAME))
+
+    def sync(self, folder: Path, place: str) -> None:
+        """What its `cp -r` does at the least."""
+        self._device.fs_mkdir(place)
+        for each in sorted(folder.iterdir()):
+            self._device.fs_writefile(f"{place}/{each.name}", each.read_bytes())
+
+    def check(self, folder: Path, place: str) -> None:
+        """As above: it asks for the hash of each file."""
+        for each in sorted(folder.iterdir()):
+            found = self._device.fs_hashfile(f"{place}/{each.name}", "sha256")
+            _same(found, sha256(each.read_bytes()).digest())
 
     def close(self) -> None:
         self._device.exit_raw_repl()

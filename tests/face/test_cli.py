@@ -104,6 +104,46 @@ def test_files_go_there_and_back(capsys, place):
     assert capsys.readouterr().out.split() == ["3", "a.py", "1", "b.py", "3", "c.py", "b"]
 
 
+def test_a_folder_goes_there_and_back_and_away(capsys, place):
+    (place / "app" / "sub").mkdir(parents=True)
+    (place / "app" / "a.py").write_bytes(b"a")
+    (place / "app" / "sub" / "b.py").write_bytes(b"bb")
+
+    assert main([
+        *("cp", "-r", "app", ":", "+", "mkdir", "-p", ":app/new/deep", "+", "touch", ":app/e"),
+        *("+", "cp", "-r", ":app", "back", "+", "ls", ":app", "+", "rm", "-r", ":app", "+", "ls"),
+    ]) == OK  # fmt: skip
+
+    found = {each.relative_to(place / "back").as_posix() for each in (place / "back").rglob("*")}
+    assert found == {"a.py", "e", "new", "new/deep", "sub", "sub/b.py"}
+    assert (place / "back" / "sub" / "b.py").read_bytes() == b"bb"
+    assert capsys.readouterr().out.split()[1::2] == ["a.py", "e", "new/", "sub/"]
+
+
+def test_a_folder_is_not_copied_by_accident(capsys, place):
+    (place / "app").mkdir()
+
+    assert main(["cp", "app", ":"]) == FAILED
+    assert "app is a directory; copy it with -r" in capsys.readouterr().err
+
+
+def test_sync_says_what_it_did(capsys, place):
+    (place / "app").mkdir()
+    (place / "app" / "a.py").write_bytes(b"a = 1")
+
+    assert main([
+        *("touch", ":old.py", ":kept.py", "+", "sync", "app"),
+        *("+", "sync", "app", ":", "--mirror", "--keep", "kept.py", "--verify", "+", "ls"),
+    ]) == OK  # fmt: skip
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "+ a.py"
+    assert lines[1].startswith("1 written, 0 removed, 0 unchanged; 5 bytes in ")
+    assert lines[2] == "- old.py"
+    assert lines[3].startswith("0 written, 1 removed, 1 unchanged; 0 bytes in ")
+    assert [line.split()[1] for line in lines[4:]] == [".klemheist-manifest", "a.py", "kept.py"]
+
+
 @pytest.mark.parametrize("words", [["cp", "gone.py", ":x.py"], ["run", "gone.py"]], ids=" ".join)
 def test_a_host_file_that_is_not_there_is_named_in_one_line(capsys, words):
     assert main(words) == FAILED

@@ -11,7 +11,15 @@ import pytest
 
 import klemheist
 from klemheist.actors.session import files_remote
-from klemheist.actors.session.files import FileInfo
+from klemheist.actors.session.files import FileInfo, FileOperation
+from klemheist.errors import (
+    DeviceDiskFullError,
+    DeviceFileError,
+    DeviceFileExistsError,
+    DeviceFileNotFoundError,
+    DeviceIsADirectoryError,
+    DeviceNotADirectoryError,
+)
 
 HOST = Path(__file__).parents[1] / "boards" / "raw_repl_host.py"
 DATA = random.Random(7).randbytes(3000)
@@ -81,13 +89,14 @@ def test_progress_is_told_on_the_callers_thread_and_ends_with_all(session):
     session.files.remove("p.bin")
 
 
-def test_a_transfer_that_is_given_up_leaves_nothing(manager):
+@pytest.mark.parametrize(("place", "data"), [("microbit:", DATA * 4), ("sim:", DATA * 400)])
+def test_a_transfer_that_is_given_up_leaves_nothing(manager, place, data):
     """Giving up goes on in the tree: ask until it is done; pytest's time-out bounds the wait."""
-    with manager.session("microbit:") as session:
+    with manager.session(place) as session:
         before = session.files.list()
 
         with pytest.raises(RuntimeError, match="enough"):
-            session.files.write("r.bin", DATA * 4, on_progress=_enough)
+            session.files.write("r.bin", data, on_progress=_enough)
 
         while session.files.list() != before:
             pass
@@ -102,15 +111,39 @@ def test_a_full_disk_is_told_and_keeps_no_part(manager):
     with manager.session("microbit:") as session:
         before = session.files.list()
 
-        with pytest.raises(klemheist.DeviceError, match=r"big\.bin: "):
+        with pytest.raises(DeviceDiskFullError, match=r"16000 bytes are needed, 1\d{4} are free"):
             session.files.write("big.bin", b"x" * 16_000)
 
         assert session.files.list() == before
 
 
-def test_a_device_without_directories_says_so(manager):
-    with manager.session("microbit:") as session, pytest.raises(klemheist.CapabilityError):
-        session.files.mkdir("lib")
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda files: files.mkdir("lib"),
+        lambda files: files.mkdir("lib/a", parents=True, exist_ok=True),
+        lambda files: files.rename("a", "b"),
+        lambda files: files.sync(Path(__file__).parent, "/"),
+    ],
+    ids=["mkdir", "parents", "rename", "sync"],
+)
+def test_what_a_flat_device_cannot_do_is_said_in_one_line(manager, act):
+    with manager.session("microbit:") as session:
+        before = session.files.list()
+
+        with pytest.raises(klemheist.CapabilityError, match=r"^[^\n]*this device[^\n]*;[^\n]*$"):
+            act(session.files)
+
+        assert session.files.list() == before
+
+
+def test_a_flat_device_has_one_directory_to_walk(manager):
+    with manager.session("microbit:") as session:
+        session.files.write("w.txt", b"1")
+
+        assert session.files.walk() == [("/", [], session.files.list())]
+        session.files.remove("w.txt", recursive=True)
+        assert not session.files.exists("w.txt")
 
 
 def test_directories_are_made_listed_and_removed(tree):
@@ -124,25 +157,60 @@ def test_directories_are_made_listed_and_removed(tree):
     assert not tree.files.exists("/lib")
 
 
-def test_a_damaged_file_is_refused_and_removed(tree, monkeypatch):
+LOSSY = """
+def open(path, mode):
+    class File:
+        def __init__(self): self.file = __builtins_open__(path, mode)
+        def __enter__(self): return self
+        def __exit__(self, *_): self.file.close()
+        def seek(self, at): return self.file.seek(at)
+        def read(self, size): return self.file.read(size)
+        def write(self, data): return self.file.write(bytes(data)[:-1] + b"?")
+    return File()
+"""
+
+
+@pytest.fixture
+def lossy(tree):
+    """A disk whose last byte of each write comes back changed, for the agent alone."""
+    tree.files.list()
+    tree("import __main__, builtins; agent = __main__._k(-1, 'X')")
+    tree("agent('import builtins;__builtins_open__=builtins.open', 0)")
+    tree.execute(f"agent({LOSSY!r}, 0)")
+    yield tree
+    tree("agent('del open', 0)")
+
+
+def test_a_damaged_file_is_refused_and_removed(lossy):
+    before = lossy.files.list()
+
+    with pytest.raises(klemheist.errors.DeviceFileError, match=r"d\.bin.*: it keeps other bytes"):
+        lossy.files.write("d.bin", DATA)
+
+    assert lossy.files.list() == before
+
+
+def test_a_damaged_file_is_refused_where_files_cannot_seek(manager, monkeypatch):
     monkeypatch.setattr(files_remote, "checksum", lambda data: -1)
-    before = tree.files.list()
+    with manager.session("microbit:") as session:
+        before = session.files.list()
 
-    with pytest.raises(klemheist.DeviceError, match="write it again"):
-        tree.files.write("d.bin", DATA)
+        with pytest.raises(klemheist.errors.DeviceFileError, match="write it again"):
+            session.files.write("d.bin", DATA)
 
-    assert tree.files.list() == before
+        assert session.files.list() == before
 
 
-def test_an_old_file_stays_whole_until_the_new_one_is_proved(tree, monkeypatch):
-    tree.files.write("keep.txt", b"old")
-    monkeypatch.setattr(files_remote, "checksum", lambda data: -1)
+def test_an_old_file_stays_whole_until_the_new_one_is_proved(lossy):
+    lossy("agent('open_ = open\\ndel open', 0)")
+    lossy.files.write("keep.txt", b"old")
+    lossy("agent('open = open_', 0)")
 
     with pytest.raises(klemheist.DeviceError):
-        tree.files.write("keep.txt", DATA)
+        lossy.files.write("keep.txt", DATA)
 
-    assert tree.files.read("keep.txt") == b"old"
-    tree.files.remove("keep.txt")
+    assert lossy.files.read("keep.txt") == b"old"
+    lossy.files.remove("keep.txt")
 
 
 def test_a_long_transfer_lets_other_sessions_have_their_turns(manager):
@@ -155,6 +223,123 @@ def test_a_long_transfer_lets_other_sessions_have_their_turns(manager):
 
     assert turns == [2] * len(turns)
     assert len(turns) > 2
+
+
+@pytest.fixture(params=["sim:", "host"])
+def rich(manager, request, tmp_path):
+    """A session on a device with directories: the embedded one, and one with other errnos."""
+    url = "sim:" if request.param == "sim:" else f"exec:{sys.executable} {HOST} --root {tmp_path}"
+    with manager.session(url) as session:
+        session.top = "/t" if request.param == "sim:" else f"{tmp_path}/t"
+        yield session
+        if session.files.exists(session.top):
+            session.files.remove(session.top, recursive=True)
+
+
+def test_parents_are_made_and_what_is_there_is_let_be(rich):
+    rich.files.mkdir(f"{rich.top}/a/b", parents=True)
+    rich.files.mkdir(f"{rich.top}/a/b", parents=True, exist_ok=True)
+    with pytest.raises(DeviceFileExistsError, match=f"{rich.top}/a: it is there already"):
+        rich.files.mkdir(f"{rich.top}/a")
+    with pytest.raises(DeviceFileExistsError):
+        rich.files.mkdir(f"{rich.top}/a", parents=True)
+
+    rich.files.write(f"{rich.top}/file", b"")
+    with pytest.raises(DeviceFileExistsError):
+        rich.files.mkdir(f"{rich.top}/file", exist_ok=True)
+    assert rich.files.stat(f"{rich.top}/file").size == 0
+
+
+def test_a_tree_is_walked_as_os_walk_does_and_removed_as_a_whole(rich):
+    rich.files.mkdir(f"{rich.top}/b", parents=True)
+    rich.files.mkdir(f"{rich.top}/a")
+    for path in (f"{rich.top}/z", f"{rich.top}/a/2", f"{rich.top}/a/1"):
+        rich.files.write(path, b"abc")
+
+    found = rich.files.walk(rich.top)
+
+    assert [(place, names, [each.name for each in files]) for place, names, files in found] == [
+        (rich.top, ["a", "b"], ["z"]),
+        (f"{rich.top}/a", [], ["1", "2"]),
+        (f"{rich.top}/b", [], []),
+    ]
+    assert {each.size for _, _, files in found for each in files} == {3}
+    rich.files.remove(rich.top, recursive=True)
+    assert not rich.files.exists(rich.top)
+
+
+def test_a_file_is_renamed_and_replaces_another(rich):
+    rich.files.mkdir(rich.top)
+    rich.files.write(f"{rich.top}/a", b"new")
+    rich.files.write(f"{rich.top}/b", b"old")
+
+    rich.files.rename(f"{rich.top}/a", f"{rich.top}/b")
+
+    assert rich.files.read(f"{rich.top}/b") == b"new"
+    assert not rich.files.exists(f"{rich.top}/a")
+
+
+def test_errors_are_those_of_the_device_by_its_own_numbers(rich):
+    rich.files.mkdir(rich.top)
+    rich.files.write(f"{rich.top}/a", b"1")
+    with pytest.raises(DeviceIsADirectoryError):
+        rich.files.read(rich.top)
+    with pytest.raises(DeviceNotADirectoryError):
+        rich.files.write(f"{rich.top}/a/b", b"1")
+    with pytest.raises(DeviceFileError, match="not empty") as caught:
+        rich.files.remove(rich.top)
+    assert caught.value.code == "ENOTEMPTY"
+    with pytest.raises(DeviceFileNotFoundError):
+        rich.files.remove(f"{rich.top}/nix")
+    with pytest.raises(DeviceFileNotFoundError):
+        rich.files.rename(f"{rich.top}/nix", f"{rich.top}/b")
+    with pytest.raises(DeviceFileNotFoundError):
+        rich.files.remove("/nix", recursive=True)
+
+
+def test_a_file_larger_than_the_free_space_is_refused_before_it_is_sent(tree):
+    tree.files.list()
+    tree("import os; real = os.statvfs")
+    tree("os.statvfs = lambda path: (512, 512, 100, 4, 4, 0, 0, 0, 0, 255)")
+    before = tree.files.list()
+    try:
+        with pytest.raises(DeviceDiskFullError, match="3000 bytes are needed, 2048 are free") as no:
+            tree.files.write("full.bin", DATA)
+    finally:
+        tree("os.statvfs = real")
+
+    assert (no.value.needed, no.value.free) == (3000, 2048)
+    assert tree.files.list() == before
+    assert tree.resources.get_active_resources() == ()
+
+
+@pytest.mark.req("SES-074")
+def test_every_operation_is_recorded(tree):
+    tree.files.write("rec.bin", DATA)
+    tree.files.read("rec.bin")
+    tree.files.remove("rec.bin")
+    with pytest.raises(DeviceFileNotFoundError):
+        tree.files.read("rec.bin")
+    mine = FileOperation(kind="mine", path="/", size=7)
+    tree.file_system_context.register_file_operation(mine)
+
+    *kept, last = tree.files.operations
+    assert [(each.kind, each.path, each.size) for each in kept] == [
+        ("write", "rec.bin", 3000),
+        ("read", "rec.bin", 3000),
+        ("remove", "rec.bin", 0),
+        ("read", "rec.bin", 0),
+    ]
+    assert [bool(each.error) for each in kept] == [False, False, False, True]
+    assert last is mine
+
+
+def test_names_beyond_ascii_are_taken(rich):
+    rich.files.mkdir(rich.top)
+    rich.files.write(f"{rich.top}/größe 'n\".txt", b"1")
+
+    assert [each.name for each in rich.files.list(rich.top)] == ["größe 'n\".txt"]
+    assert rich.files.read(f"{rich.top}/größe 'n\".txt") == b"1"
 
 
 @pytest.mark.req("SES-027")

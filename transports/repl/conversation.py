@@ -55,6 +55,10 @@ class Step(NamedTuple):
     """The number of the frame that the answer holds."""
     within: float | None = None
     """Seconds until the step is given up; None where the call's own deadline counts."""
+    payload: bytes = b""
+    """What the code of `line` reads from its standard input; sent with it, without bytes 1 to 4."""
+    raw: int = 0
+    """Bytes that the code writes first of all: they are kept in `Reply.raw`, whatever they are."""
 
 
 @dataclass(slots=True)
@@ -68,6 +72,8 @@ class Reply:
     frame: Frame | None = None
     output: bytes = b""
     """Output of a step without a frame (our own raw commands); else it is streamed."""
+    raw: bytearray = field(default_factory=bytearray)
+    """The first bytes of output, where the step asked for some."""
     error: bytes = b""
     """What stood between the end marks: the traceback, unless the frame is a value."""
     granted: bool = False
@@ -182,7 +188,7 @@ class Conversation:
             case Do.EXECUTE if self.board.paste and len(step.line) >= self.board.credit:
                 return machine.paste(step.line)
             case Do.EXECUTE:
-                return machine.execute(step.line)
+                return machine.execute(step.line) + step.payload
             case Do.ASK_PASTE:
                 return machine.ask_paste()
             case Do.SOFT_RESET:
@@ -200,11 +206,24 @@ class Conversation:
         """Take what arrived; return what came of it, in order."""
         step = self._step
         if step is None or step.number == NO_FRAME:
-            return self._feed(data)
+            if step is not None and step.raw:
+                data = self._feed_raw(step, data)
+            return self._feed(data) if data else []
         if data[:2] == b"OK" and self.machine.accept():
             self._reply.accepted = True
             data = data[2:]
         return self._feed_frame(data) if data else []
+
+    def _feed_raw(self, step: Step, data: bytes) -> bytes:
+        """Keep the bytes that may be anything; return what is text as ever."""
+        if data[:2] == b"OK" and self.machine.accept():
+            self._reply.accepted = True
+            data = data[2:]
+        if self.machine.state is not State.RUNNING:
+            return data
+        missing = step.raw - len(self._reply.raw)
+        self._reply.raw += data[:missing]
+        return data[missing:]
 
     def settle(self) -> list[Outcome]:
         """Take what `feed` held back: it waits for the end of a frame, which may have got lost."""

