@@ -33,6 +33,8 @@ from klemheist.actors.runtime import (
     zombies,
 )
 from klemheist.actors.session.async_handles import AsyncSession
+from klemheist.actors.session.budget import Budget
+from klemheist.actors.session.claims import Claim
 from klemheist.actors.session.functions import AsyncTask, AsyncThreadHandle, Task, ThreadHandle
 from klemheist.actors.session.handles import Session
 from klemheist.actors.session.options import SessionOptions
@@ -68,9 +70,11 @@ __all__ = [
     "AsyncThreadHandle",
     "BackgroundThreadInfo",
     "Bounded",
+    "Budget",
     "Call",
     "CancelToken",
     "Capabilities",
+    "Claim",
     "DeadLetter",
     "DeployedMethodInfo",
     "DeviceEvent",

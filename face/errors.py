@@ -17,6 +17,9 @@ KlemheistError
 │   ├── SessionClosed
 │   ├── SessionNotFound
 │   ├── SessionLimitError
+│   ├── DeviceBusy
+│   ├── BudgetExceeded
+│   ├── ResourceConflict
 │   ├── SessionFaulted
 │   ├── StaleHandle
 │   ├── QueueFull
@@ -32,13 +35,16 @@ KlemheistError
 from __future__ import annotations
 
 from klemheist.actors.errors import (
+    BudgetExceeded,
     CallCancelled,
     CapabilityError,
+    DeviceBusy,
     DeviceError,
     DeviceFileNotFoundError,
     DeviceMemoryError,
     QueueFull,
     ResourceCleanupError,
+    ResourceConflict,
     SessionClosed,
     SessionError,
     SessionFaulted,
@@ -63,9 +69,11 @@ from klemheist.transports.repl.values import ArgumentError, ResultTypeError
 
 __all__ = [
     "ArgumentError",
+    "BudgetExceeded",
     "CallCancelled",
     "CapabilityError",
     "CodeSyntaxError",
+    "DeviceBusy",
     "DeviceError",
     "DeviceFileNotFoundError",
     "DeviceMemoryError",
@@ -79,6 +87,7 @@ __all__ = [
     "LinkTimeout",
     "QueueFull",
     "ResourceCleanupError",
+    "ResourceConflict",
     "ResultTypeError",
     "SessionClosed",
     "SessionError",

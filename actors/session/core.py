@@ -23,6 +23,7 @@ from klemheist.transports.repl.values import decode, encode_arguments, is_plain
 
 from .answers import Place
 from .ledger import EntryKind
+from .names import check_code, check_names
 from .remote import Piece, Setup
 from .resources import CancelToken, DeployedMethodInfo, is_cleaning
 from .state import SessionState, dropped_mark
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from klemheist.transports.repl.conversation import Board
     from klemheist.transports.repl.lines import Procedure
 
+    from .budget import Budget
+    from .claims import Claims
     from .ledger import Journal
     from .options import SessionOptions
     from .remote import Numbers
@@ -60,8 +63,10 @@ class SessionCore(SessionState):
         options: SessionOptions,
         *,
         journal: Journal | None = None,
+        claims: Claims | None = None,
+        budget: Budget | None = None,
     ) -> None:
-        super().__init__(port, numbers, options, journal=journal)
+        super().__init__(port, numbers, options, journal=journal, claims=claims, budget=budget)
         self._calls: set[Future[Any]] = set()
         """The user's calls that wait or run: they end with the session."""
         self.namespace.on_deployed = self._deployed
@@ -162,9 +167,10 @@ class SessionCore(SessionState):
         Raises:
             CodeSyntaxError: it is no Python; nothing was sent.
         """
-        return self.submit(
-            self._procedure(code), label="execute", timeout=timeout, on_output=on_output
-        )
+        procedure = self._procedure(code)
+        if self.meter is not None:
+            procedure = self.meter.metered(procedure)
+        return self.submit(procedure, label="execute", timeout=timeout, on_output=on_output)
 
     def _procedure(self, code: str) -> Callable[[Board], Procedure[Any]]:
         namespace = self.namespace
@@ -231,8 +237,12 @@ class SessionCore(SessionState):
         if kwargs or not all(type(each) in _PLAIN for each in args):
             encode_arguments(args, kwargs)  # refused here, before anything waits or is sent
         namespace = self.namespace
+
+        def procedure(board: Board) -> Procedure[Any]:
+            return namespace.call(board, source, args, kwargs)
+
         return self.submit(
-            lambda board: namespace.call(board, source, args, kwargs),
+            procedure if self.meter is None else self.meter.call(source, procedure),
             label=source.name,
             timeout=timeout,
             idempotent=idempotent,
@@ -249,7 +259,8 @@ class SessionCore(SessionState):
         idempotent: bool = False,
     ) -> Any:
         """`call`, waited for on this thread: the short way, where the device is idle."""
-        if not kwargs and self.status is SessionStatus.ACTIVE and not self._outlet.subscriptions:
+        plain = not kwargs and self.meter is None and not self._outlet.subscriptions
+        if plain and self.status is SessionStatus.ACTIVE:
             entry = self.namespace.entry_now(self.port.board, source)
             if entry is not None and is_plain(args) and (timeout is None or timeout > LEAST_NOW):
                 make_call = partial(self._ordinary, source, args, (timeout, idempotent))
@@ -282,11 +293,21 @@ class SessionCore(SessionState):
         return future
 
     def set_up(self, setup: Setup, *, timeout: float | None = None) -> Future[Any]:
-        """Run a setup now, and again in each generation to come."""
+        """Run a setup now, and again in each generation to come.
+
+        Raises:
+            ArgumentError: it binds a name that is ours; nothing was sent.
+        """
+        check_names(setup.values)
+        for piece in setup.pieces:
+            check_code(piece.text)
         namespace = self.namespace
-        return self.submit(
-            lambda board: namespace.set_up(board, setup), label="setup", timeout=timeout
-        )
+
+        def procedure(board: Board) -> Procedure[None]:
+            return namespace.set_up(board, setup)
+
+        metered = procedure if self.meter is None else self.meter.metered(procedure)
+        return self.submit(metered, label="setup", timeout=timeout)
 
     def recover(self) -> Future[Any]:
         """Put back what a new boot has lost; the next call would do it too."""
@@ -336,8 +357,10 @@ def pieces_of(code: str, filename: str = "<code>") -> tuple[Piece, ...]:
 
     Raises:
         CodeSyntaxError: the code is no Python.
+        ArgumentError: it binds a name that is ours.
     """
     check_syntax(code, filename=filename)
+    check_code(code)
     return tuple(
         Piece(part.text, Place(filename, lines_from(part.first_line, part.text)))
         for part in split_statements(code)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from klemheist.actors.done import Done
+from klemheist.transports.repl.values import ArgumentError
+
+from .claims import wanted
+
+if TYPE_CHECKING:
+    from .budget import Budget
 
 
 class CancelToken:
@@ -58,6 +65,11 @@ class Resource:
         persistent: it outlives the device's memory (files, external hardware): its cleanup is owed
             where the device is away. Others are gone with the boot.
         undo: self-contained code for the device that undoes it when the owed cleanup is done.
+        claims: what it has to itself on the device, each as kind and name: `("pin", 25)`. Until it
+            is gone, no other resource of any session there can claim the same (SES-017).
+
+    Raises:
+        ArgumentError: the cost is no whole number or negative, or a claim names nothing.
 
     Source: SES-062.
     """
@@ -71,7 +83,11 @@ class Resource:
         estimated_cost: int = 0,
         persistent: bool = False,
         undo: str | None = None,
+        claims: Iterable[tuple[str, int | str]] = (),
     ) -> None:
+        if not isinstance(estimated_cost, int) or estimated_cost < 0:
+            raise ArgumentError(f"estimated_cost={estimated_cost!r}: give a whole number from 0 on")
+        self.claims = tuple(wanted(*each) for each in claims)
         self.resource_type = resource_type
         self.resource_id = resource_id or f"{resource_type}-{uuid.uuid4().hex[:8]}"
         self.estimated_cost = estimated_cost
@@ -117,6 +133,10 @@ class ResourceUsageStats:
     resources_by_type: Mapping[str, int] = field(default_factory=dict)
     background_threads: int = 0
     deployed_methods: int = 0
+    memory: int = 0
+    """Bytes of the device that the session takes; measured only where `Budget.memory` limits it."""
+    budget: Budget | None = None
+    """The most that it may hold; None for no limits."""
 
 
 _local = threading.local()

@@ -10,6 +10,7 @@ from klemheist.actors.background import in_background
 from klemheist.actors.device.port import DeviceEvent, Port
 from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.operation import shielded
+from klemheist.actors.session.claims import Claim, Claims
 from klemheist.actors.session.remote import Numbers
 from klemheist.supervisors.core.child import ChildSpec, Restart, child
 from klemheist.supervisors.core.errors import ChildNotFound
@@ -38,6 +39,11 @@ class DeviceRecord:
     numbers: Numbers = field(default_factory=Numbers)
     roster: dict[str, ChildSpec] = field(default_factory=dict)
     """Its live sessions: a node that was restarted starts them again."""
+    claims: Claims = field(init=False)
+    """What its sessions have to themselves there."""
+
+    def __post_init__(self) -> None:
+        self.claims = Claims(self.port.url)
 
 
 class Devices:
@@ -62,6 +68,12 @@ class Devices:
         """Return the devices that were opened."""
         with self._lock:
             return tuple(record.port for record in self._records.values())
+
+    def claims(self) -> tuple[Claim, ...]:
+        """Return what sessions have to themselves, device by device."""
+        with self._lock:
+            records = tuple(self._records.values())
+        return tuple(claim for record in records for claim in record.claims.all())
 
     def open(self, url: str, options: dict[str, Any]) -> Future[DeviceRecord]:
         """Open a device, or find it open; the future is resolved once it is up.

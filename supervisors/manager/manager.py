@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from klemheist.actors.device.port import Port
     from klemheist.actors.runtime import Future
+    from klemheist.actors.session.budget import Budget
     from klemheist.actors.session.core import SessionCore
     from klemheist.actors.session.program import Program
     from klemheist.actors.session.resources import CancelToken
@@ -68,6 +69,8 @@ class SessionManager(ManagerView):
         *,
         program: Program | None = None,
         exclusive: bool = False,
+        wait: float = 0.0,
+        budget: Budget | None = None,
         restart: Restart = Restart.PERMANENT,
         fresh: bool = False,
         resume_app: bool = False,
@@ -78,6 +81,9 @@ class SessionManager(ManagerView):
             device: its URL.
             program: what to set up; `session.program` is its bound copy.
             exclusive: no other session lives on the device meanwhile.
+            wait: seconds to wait for other sessions to end, where one side is exclusive; first
+                come, first served. Else, or after that, `DeviceBusy` is raised.
+            budget: the most that the session may hold; None for `SessionOptions.budget`.
             restart: `TEMPORARY` faults when the device boots anew; others recover.
             fresh: soft-reset the device when it is opened.
             resume_app: start its own program again when it is closed.
@@ -85,7 +91,13 @@ class SessionManager(ManagerView):
         options = {"fresh": fresh, "resume_app": resume_app}
         return SessionContext(
             lambda: self._core.create(
-                device, program=program, exclusive=exclusive, restart=restart, **options
+                device,
+                program=program,
+                exclusive=exclusive,
+                wait=wait,
+                budget=budget,
+                restart=restart,
+                **options,
             ),
             self._session,
         )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from klemheist.actors.device.port import Capabilities, Port
     from klemheist.actors.runtime import ActorRef
+    from klemheist.actors.session.claims import Claim
     from klemheist.actors.session.core import SessionCore
     from klemheist.actors.session.ledger import Journal
     from klemheist.actors.session.options import SessionOptions
@@ -97,6 +98,10 @@ class ManagerView:
     def devices(self) -> tuple[Port, ...]:
         """Return the devices that this manager has opened."""
         return self._core.ports()
+
+    def claims(self) -> tuple[Claim, ...]:
+        """Return what sessions have to themselves on devices: pins, timers, files (SES-017)."""
+        return self._core.claims()
 
     def snapshot(self) -> Tree | None:
         """Return the supervision tree; None before anything was started."""
