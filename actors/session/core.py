@@ -136,6 +136,10 @@ class SessionCore(SessionState):
         """Whether a call of the user waits or runs."""
         return bool(self._calls)
 
+    def calls(self) -> tuple[Future[Any], ...]:
+        """Return the user's calls that wait or run."""
+        return tuple(self._calls)
+
     def stop_calls(self) -> None:
         """Cancel the user's calls: the end of a session does not wait for them."""
         for future in tuple(self._calls):

@@ -99,6 +99,8 @@ class SessionState:
         """Starts trackers under the session's node; set when it is assembled."""
         self.end: Callable[[], Future[None]] = _not_assembled
         """Ends the session through the tree; set when it is assembled."""
+        self.watch: object = None
+        """Ends it when its user holds nothing of it any more; set by its manager."""
         self.run_cleanups: Callable[[float], Future[list[Cleaned]]] = _not_assembled
         """Cleans up through the trackers; set when it is assembled."""
         self.clean_one: Callable[[EntryKind, str], Future[Cleaned]] = _not_assembled

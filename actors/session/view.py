@@ -26,6 +26,7 @@ class SessionView:
 
     _task_class: ClassVar[type[RemoteTask[..., Any]]]
     _thread_class: ClassVar[type[RemoteThread]]
+    _hold: object = None
 
     def __init__(self, core: SessionCore, ref: Callable[[], ActorRef[Any]]) -> None:
         self._core = core
@@ -34,6 +35,14 @@ class SessionView:
         """Deployments and threads of this session, for executors (SES-064)."""
         self.device_context = self.device = DeviceContext(core)
         """The device, as this session sees it (SES-078)."""
+
+    def hold(self, hold: object) -> None:
+        """Keep an object alive for as long as anything of this session is in use."""
+        parts: list[Any] = [self, *vars(self).values()]
+        for part in (*parts, *vars(getattr(self, "program", self)).values()):
+            if hasattr(part, "_core"):
+                vars(part)["_hold"] = hold
+        self._hold = hold
 
     def __repr__(self) -> str:
         return f"<session {self.session_id} on {self._core.port.url}, {self.status}>"
@@ -126,7 +135,9 @@ class SessionView:
 
         def make(function: Callable[..., Any] | None) -> RemoteTask[..., Any]:
             found = source_of(function, source)
-            return self._task_class(self._core, found, timeout=timeout, idempotent=idempotent)
+            made = self._task_class(self._core, found, timeout=timeout, idempotent=idempotent)
+            vars(made)["_hold"] = self._hold
+            return made
 
         return make if function is None and source is None else make(function)
 
@@ -139,7 +150,9 @@ class SessionView:
         """Make a thread, or the decorator that makes one."""
 
         def make(function: Callable[..., Any] | None) -> RemoteThread:
-            return self._thread_class(self._core, source_of(function, source), restart=restart)
+            made = self._thread_class(self._core, source_of(function, source), restart=restart)
+            vars(made)["_hold"] = self._hold
+            return made
 
         return make if function is None and source is None else make(function)
 

@@ -128,11 +128,12 @@ def test_a_forgotten_manager_and_its_session_are_done():
 @pytest.mark.parametrize("end", ["close", "dispose"])
 def test_a_device_is_done_when_it_is_closed(end):
     with SessionManager() as manager:
-        manager.create_session("sim:")
+        session = manager.create_session("sim:")
         done = manager.device("sim:").done
         assert not done.is_set()
         getattr(manager, end)()
         assert done.wait(SECONDS)
+        assert not session.is_active
 
 
 def test_a_device_that_cannot_be_opened_is_done():

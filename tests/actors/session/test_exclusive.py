@@ -113,7 +113,8 @@ def test_the_device_is_free_again_however_the_exclusive_session_ended():
             manager.create_session("sim:").close()
         with pytest.raises(ArgumentError), manager.session("sim:", exclusive=True) as s:
             s.execute("klemheist_running = 1")
-        manager.create_session("sim:")
+        kept = manager.create_session("sim:")
+        assert kept.is_active
 
 
 def test_a_manager_that_closes_tells_who_waits(within):
