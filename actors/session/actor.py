@@ -25,7 +25,7 @@ from klemheist.actors.runtime.future import Future
 from klemheist.transports.errors import LinkError
 
 from .core import SessionCore
-from .status import Turn
+from .status import SessionStatus, Turn
 
 
 class SessionActor(Actor):
@@ -46,6 +46,8 @@ class SessionActor(Actor):
         """A crash of this actor is a new attachment of the same session."""
         self._log.warning("session restarted after {}", reason)
         self.core.attach()
+        if self.core.status is SessionStatus.RECOVERING and not self.core.port.is_away:
+            self.core.recover().add_done_callback(partial(self.post, self._recovered))
 
     def on_start(self) -> None:
         """Watch the device, and the idle limit."""

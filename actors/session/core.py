@@ -67,8 +67,9 @@ class SessionCore(SessionState):
         budget: Budget | None = None,
     ) -> None:
         super().__init__(port, numbers, options, journal=journal, claims=claims, budget=budget)
-        self._calls: set[Future[Any]] = set()
-        """The user's calls that wait or run: they end with the session."""
+        self._calls: dict[Future[Any], bool] = {}
+        """The user's calls that wait or run, and whether they are a cleanup's: the others end with
+        the session."""
         self.namespace.on_deployed = self._deployed
         self.namespace.on_void = partial(
             self.ledger.drop,
@@ -142,8 +143,16 @@ class SessionCore(SessionState):
 
     def stop_calls(self) -> None:
         """Cancel the user's calls: the end of a session does not wait for them."""
+        for future, cleans in tuple(self._calls.items()):
+            if not cleans:
+                future.cancel(f"session {self.session_id} ends")
+            elif self.port.is_away:  # it was called before the end began
+                future.set_exception(_away(self.port))
+
+    def stop_all_calls(self) -> None:
+        """Cancel what cleanups still wait for, too: their time is up."""
         for future in tuple(self._calls):
-            future.cancel(f"session {self.session_id} ends")
+            future.cancel(f"session {self.session_id} has ended")
 
     def abandon(self) -> None:
         """End without any cleanup: nobody waits any longer, nothing more is taken."""
@@ -292,9 +301,12 @@ class SessionCore(SessionState):
     def _keep(self, future: Future[Any]) -> Future[Any]:
         """Know a call of the user while it waits or runs: it ends with the session."""
         if not future.done():
-            self._calls.add(future)
-            future.add_done_callback(self._calls.discard)
+            self._calls[future] = is_cleaning(self.session_id)
+            future.add_done_callback(self._ended)
         return future
+
+    def _ended(self, future: Future[Any]) -> None:
+        self._calls.pop(future, None)
 
     def set_up(self, setup: Setup, *, timeout: float | None = None) -> Future[Any]:
         """Run a setup now, and again in each generation to come.

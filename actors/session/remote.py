@@ -206,7 +206,8 @@ class Namespace:
         """Drop the namespace and its functions, and collect; return the free memory."""
         if self.opened != board.boot:
             return -1
-        entries = tuple(entry for bound, entry in self.entries.values() if bound)
+        own = (entry for _, entry in self.entries.values())
+        entries = (*own, *self._numbers.free_entries)  # some were bound by a call cut short
         free: int = yield from drop_namespace(board, self.number, entries)
         self._void()
         return free

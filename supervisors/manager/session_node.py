@@ -105,9 +105,11 @@ class SessionNode(Supervisor):
             core.fault = "its actors crashed too often"
         core.move(Turn.END)
         core.stop_calls()
-        limit = core.options.resource_cleanup_timeout
-        cleaned = yield core.run_cleanups(limit)
+        ends = SYSTEM_CLOCK.monotonic() + core.options.resource_cleanup_timeout
+        cleaned = yield core.run_cleanups(ends - SYSTEM_CLOCK.monotonic())
         core.ledger.close()
+        cleaned += yield core.run_cleanups(ends - SYSTEM_CLOCK.monotonic())  # registered meanwhile
+        core.stop_all_calls()
         yield self._close_namespace()
         error = failures(cleaned)
         count = len(cleaned) - (len(error.exceptions) if error is not None else 0)
