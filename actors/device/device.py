@@ -181,7 +181,7 @@ class Device(Actor):
         """Tell the callers; the link stays open for the next incarnation."""
         self._let_go("its actor crashed and is started anew")
 
-    def post_lost(self, fn: Callable[..., object], *args: Any) -> None:
+    def post_lost(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
         """Tell the caller of a call that was still on its way in."""
         if fn == self._admit:
             (call,) = args

@@ -152,6 +152,11 @@ class Port:
         )
 
     @property
+    def is_up(self) -> bool:
+        """Whether an actor drives it, and calls are made there just now."""
+        return self.brain is not None and self.state is DeviceState.UP
+
+    @property
     def capabilities(self) -> Capabilities | None:
         """What the device can do; None before it was up for the first time."""
         known = self.board.facts.get("firmware")

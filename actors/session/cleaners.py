@@ -108,11 +108,11 @@ class ResourceCleaner(Cleaner):
     def _overdue(self, entry: Entry, token: CancelToken) -> None:
         token.cancel("the time for this cleanup is up")
         late = TimeoutError(f"{entry.key}: its cleanup did not end in time")
-        self.report(entry, late, owed=self.core.port.is_away and self._owe(entry))
+        self.report(entry, late, owed=not self.core.port.is_up and self._owe(entry))
 
     def _ended(self, entry: Entry, future: Future[None]) -> None:
         error = future.exception()
-        failed = isinstance(error, LinkError) or (error is not None and self.core.port.is_away)
+        failed = isinstance(error, LinkError) or (error is not None and not self.core.port.is_up)
         self.report(entry, error, owed=failed and self._owe(entry))
 
     def _owe(self, entry: Entry) -> bool:

@@ -24,6 +24,7 @@ from klemheist.supervisors.core.child import Restart, child
 from klemheist.supervisors.tree.dynamic import DynamicSupervisor
 from klemheist.supervisors.tree.ref import SupervisorRef
 from klemheist.supervisors.tree.supervisor import Supervisor
+from klemheist.transports.errors import LinkLost
 from klemheist.transports.repl.values import ArgumentError
 from klemheist.transports.url import parse_url
 
@@ -255,7 +256,8 @@ class ManagerCore:
     def _start_node(self, core: SessionCore, record: DeviceRecord, restart: Restart) -> Future[Any]:
         node = self._devices.node(record.port)
         if node is None:
-            raise SessionClosed(f"{record.port.url} was closed; create a new session")
+            self.check(Move.CREATE)
+            raise LinkLost(f"{record.port.url} is being started anew; try again")
         spec = child(
             SessionNode,
             core,
