@@ -35,6 +35,7 @@ from klemheist.actors.runtime import (
 from klemheist.actors.session.async_handles import AsyncSession
 from klemheist.actors.session.budget import Budget
 from klemheist.actors.session.claims import Claim
+from klemheist.actors.session.file_system import FileSystemState
 from klemheist.actors.session.functions import AsyncTask, AsyncThreadHandle, Task, ThreadHandle
 from klemheist.actors.session.handles import Session
 from klemheist.actors.session.options import SessionOptions
@@ -84,6 +85,7 @@ __all__ = [
     "Exit",
     "ExitReason",
     "ExitSignal",
+    "FileSystemState",
     "Future",
     "GetStatus",
     "Ignore",

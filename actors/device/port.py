@@ -8,6 +8,7 @@ port, never the actor.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -121,6 +122,8 @@ class Port:
         self.debts = Debts()
         """Cleanup that is owed to the device."""
         self.counters = Counters()
+        self.metrics: Counter[str] = Counter()
+        """What users count about it (SES-081)."""
         self._kept: list[tuple[Call, Future[Any]]] = []
         self._listeners: list[Callable[[DeviceEvent], object]] = []
         self._lock = threading.Lock()

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from .budget import Budget
     from .claims import Claims
+    from .file_system import FileSystemCache
     from .ledger import Journal
     from .options import SessionOptions
     from .remote import Numbers
@@ -70,12 +71,27 @@ class SessionCore(SessionState):
         self._calls: dict[Future[Any], bool] = {}
         """The user's calls that wait or run, and whether they are a cleanup's: the others end with
         the session."""
+        self._file_cache: FileSystemCache | None = None
         self.namespace.on_deployed = self._deployed
         self.namespace.on_void = partial(
             self.ledger.drop,
             EntryKind.DEPLOYMENT,
             lambda entry: False,  # noqa: ARG005
         )
+
+    @property
+    def file_cache(self) -> FileSystemCache:
+        """What the session knows of the device's directories; it goes with the session."""
+        if self._file_cache is None:
+            from .file_system import FileSystemCache  # noqa: PLC0415 -- it imports the files' core
+
+            self._file_cache = FileSystemCache()
+        return self._file_cache
+
+    def ended(self) -> None:
+        """Tell everybody that it is over; nothing of the device is known any more (SES-076)."""
+        self._file_cache = None
+        super().ended()
 
     def submit(
         self,

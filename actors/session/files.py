@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.streams import Stream
 
+from .file_system import AsyncFileSystemContext, FileSystemContext
 from .files_core import FileInfo, FileOperations, Report
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ Progress = Callable[[int, int], object]
 __all__ = ["AsyncFiles", "FileInfo", "Files"]
 
 
-class Files:
+class Files(FileSystemContext):
     """The device's files, for threads.
 
     An error of the device is a `DeviceError` that names the path; a file that is not there is a
@@ -102,7 +103,7 @@ class Files:
         self._files.mkdir(path).get()
 
 
-class AsyncFiles:
+class AsyncFiles(AsyncFileSystemContext):
     """The device's files, for asyncio.
 
     An error of the device is a `DeviceError` that names the path; a file that is not there is a

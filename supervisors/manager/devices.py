@@ -6,6 +6,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from loguru import logger
+
 from klemheist.actors.background import in_background
 from klemheist.actors.device.port import DeviceEvent, Port
 from klemheist.actors.device.reopen import Reopening
@@ -106,6 +108,9 @@ class Devices:
     def close(self) -> None:
         """See that every link is closed, and tell whoever still waits for a device."""
         for port in self.ports():
+            if port.debts:
+                owed = ", ".join(port.debts.labels())
+                logger.warning("{} was closed while this was owed to it: {}", port.url, owed)
             port.ready.set_exception(LinkLost(f"{port.url} was closed before it was up"))
             port.done.close("closed")
             link, port.link = port.link, None

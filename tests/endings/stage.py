@@ -1,7 +1,7 @@
-"""Where sessions are ended: a board behind TCP, a manager, and guests who are busy when it happens.
+"""Where sessions are ended: a board behind TCP, a manager, and guests who are busy meanwhile.
 
-The board's `__main__` keeps a tally of what was cleaned up, planted before anybody comes and read at
-the end through a separate bare raw REPL, as names and files are.
+The board's `__main__` keeps a tally of what was cleaned up, planted before anybody comes and read
+at the end through a separate bare raw REPL, as names and files are.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Guest:
     def __init__(self, stage: Stage, session: Session, name: str) -> None:
         self.name = name
         self.session: Session | None = session
-        self.core: SessionCore = session._core  # noqa: SLF001 -- what outlives the handle
+        self.core: SessionCore = session._core
         self.stage = stage
         self.dice = stage.dice
         self.registered: list[str] = []
@@ -78,14 +78,13 @@ class Guest:
         """Hold one more resource, which leaves its mark on the device when it is cleaned up."""
         assert self.session is not None
         key = f"{self.name}.{len(self.cleaned)}.{len(self.registered)}"
-        execute, core = self.core.execute, self.core
+        execute = self.core.execute
 
         def clean(cancel: object) -> None:
             self.cleaned[key] += 1
             execute(CLEAN.format(key)).get()
             self.done.add(key)
 
-        del core
         thing = Resource(
             "thing",
             clean,
@@ -97,8 +96,9 @@ class Guest:
         self.registered.append(key)
 
     def begin(self) -> None:
-        """Register something, then be busy."""
-        self.register()
+        """Register some things, then be busy."""
+        for _ in range(self.dice.randint(1, 5)):
+            self.register()
         self._busy = threading.Thread(target=self._live, name="guest", daemon=True)
         self._busy.start()
 
@@ -138,10 +138,10 @@ class Guest:
         if len(self.session.resources.get_active_threads()) < 2:
             self.session.thread(source="def tick():\n while True:\n  yield 0.005")()
 
-    # -- the judge on the host ----------------------------------------------------------------------
+    # -- the judge on the host -------------------------------------------------------------------
 
     def judged(self) -> None:
-        """Assert that all it held was cleaned up once, or is reported; and nothing is left of it."""
+        """Assert that what it held was cleaned up once, or is reported, and nothing is left."""
         core = self.core
         assert core.logical_done.wait(SECONDS), f"{self.name} did not end: {core.describe()}"
         self.leave()
@@ -199,7 +199,7 @@ class Stage:
     def open(self) -> None:
         """Make a manager: the first, or one after another was closed."""
         self.manager = SessionManager(OPTIONS)
-        self.core = self.manager._core  # noqa: SLF001 -- the judge looks behind
+        self.core = self.manager._core
         remember = self.core.sessions.remove
 
         def remove(core: SessionCore, error: Any) -> None:
@@ -212,7 +212,7 @@ class Stage:
     def asyncio_manager(self) -> AsyncSessionManager:
         """The same manager, for asyncio."""
         twin = AsyncSessionManager.__new__(AsyncSessionManager)
-        twin._core = self.core  # noqa: SLF001 -- as above
+        twin._core = self.core
         return twin
 
     @property
@@ -252,7 +252,7 @@ class Stage:
         self.boots += 1
         self.board.kill()
 
-    # -- the judges -----------------------------------------------------------------------------------
+    # -- the judges --------------------------------------------------------------------------------
 
     def tree_is_empty(self) -> None:
         """Assert that no node of a session is in the tree."""
@@ -266,14 +266,20 @@ class Stage:
         paths = [] if tree is None else [node.path for node in tree.walk()]
         return [path for path in paths if "/sessions/" in path]
 
+    def nothing_owed(self) -> None:
+        """Wait until the device is back and has got what was owed to it."""
+        ends = time.monotonic() + SECONDS
+        for port in self.manager.devices():
+            while port.state is not DeviceState.UP or len(port.debts):
+                assert time.monotonic() < ends, f"{port}: still owed: {port.debts.labels()}"
+                time.sleep(0.005)
+
     def _device_is_clean(self) -> None:
         """Assert that nothing is owed once the device is back, and its tables are empty."""
+        self.nothing_owed()
         if not self.manager.devices():
             return
         port, ends = self.port, time.monotonic() + SECONDS
-        while port.state is not DeviceState.UP or len(port.debts):
-            assert time.monotonic() < ends, f"{port}: still owed: {port.debts.labels()}"
-            time.sleep(0.005)
         tables = TABLES
         if port.board.facts.get("thread helpers") == port.board.boot:
             tables += "+list(AL)" if self.kind == "host" else "+list(H)"

@@ -107,7 +107,7 @@ def _in_a_task(stage: Stage, end: Callable[[asyncio.Task[None]], object]) -> Non
 
 
 def _twin(stage: Stage, session: Any) -> Any:
-    return stage.manager._session(session._core)  # noqa: SLF001 -- the same session, for threads
+    return stage.manager._session(session._core)
 
 
 def task_cancelled(stage: Stage) -> None:
@@ -138,12 +138,12 @@ def creation_timed_out(stage: Stage) -> None:
 def idle_for_too_long(stage: Stage) -> None:
     guest = stage.guest()
     stage.moment()
-    guest._leave.set()  # noqa: SLF001 -- it does nothing more, and still holds its session
+    guest._leave.set()
     core = guest.core
     core.options = replace(core.options, default_session_timeout=0.01)
     node: Any = core.spawn
     actor = node.child("session").ref.actor()
-    actor.post(actor._check_idle)  # noqa: SLF001 -- its timer stands at half an hour
+    actor.post(actor._check_idle)
 
 
 def forgotten(stage: Stage) -> None:
@@ -158,6 +158,7 @@ def forgotten(stage: Stage) -> None:
 def manager_closed(stage: Stage) -> None:
     for _ in range(stage.dice.randint(1, 3)):
         stage.guest()
+    stage.nothing_owed()
     stage.moment()
     with suppress(KlemheistError):
         stage.manager.close()
@@ -278,6 +279,7 @@ session.submit("__import__('time').sleep(0.02)")
 
 def process_exited(stage: Stage) -> None:
     """A process ends without a word to its manager, which cleans up all the same."""
+    stage.nothing_owed()
     stage.manager.close()
     _judge_all(stage)
     keys = [f"child{len(stage.guests)}.{number}" for number in range(3)]
