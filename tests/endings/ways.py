@@ -92,10 +92,9 @@ def _in_a_task(stage: Stage, end: Callable[[asyncio.Task[None]], object]) -> Non
 
     async def live() -> None:
         async with manager.session(stage.url) as session:
-            guest = stage.guest(_twin(stage, session))
+            stage.guest(_twin(stage, session))
             while True:
                 await session.execute("1 + 1")
-                guest.core.report.debug("alive")
 
     async def main() -> None:
         task = asyncio.create_task(live())
