@@ -74,6 +74,18 @@ class Resource:
     Source: SES-062.
     """
 
+    __slots__ = (
+        "__dict__",
+        "_cleanup",
+        "claims",
+        "created_at",
+        "estimated_cost",
+        "persistent",
+        "resource_id",
+        "resource_type",
+        "undo",
+    )
+
     def __init__(
         self,
         resource_type: str,

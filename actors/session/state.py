@@ -25,6 +25,8 @@ from .status import LIFE, LIVE, SessionStatus, Turn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from loguru import Logger
+
     from klemheist.actors.device.port import Port
     from klemheist.actors.messages import Cleaned
     from klemheist.actors.runtime.future import Future
@@ -51,6 +53,39 @@ MINIMAL: Final = Capabilities(
 class SessionState:
     """One logical session on one device: it stays while its actors come and go."""
 
+    __slots__ = (
+        "_lock",
+        "_outlet",
+        "budget",
+        "clean_one",
+        "created_at",
+        "done",
+        "end",
+        "epoch",
+        "exclusive",
+        "fault",
+        "force",
+        "is_alone",
+        "last_used",
+        "ledger",
+        "logical_done",
+        "meter",
+        "minimal",
+        "namespace",
+        "on_registered",
+        "options",
+        "port",
+        "program",
+        "run_cleanups",
+        "session_id",
+        "spawn",
+        "standing",
+        "state",
+        "status",
+        "tasks",
+        "watch",
+    )  # one table of so many names would take 1.3 KB more
+
     def __init__(
         self,
         port: Port,
@@ -74,7 +109,6 @@ class SessionState:
             else Meter(self.namespace, budget.memory, self._undeployed)
         )
         """Measures the memory that it takes, where that is limited."""
-        self.report = logger.bind(session=self.session_id, device=port.url)
         self.status = SessionStatus.CREATING
         self.fault = ""
         """Why it has faulted; empty while it has not."""
@@ -111,6 +145,11 @@ class SessionState:
         """Told the type of each resource that is registered."""
         self._outlet: Publisher[bytes] = Publisher()
         self._lock = threading.Lock()
+
+    @property
+    def report(self) -> Logger:
+        """Where the session logs; made anew each time, for a kept one takes 400 bytes."""
+        return logger.bind(session=self.session_id, device=self.port.url)
 
     # -- status -----------------------------------------------------------------------------------
 

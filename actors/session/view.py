@@ -27,6 +27,7 @@ class SessionView:
     _task_class: ClassVar[type[RemoteTask[..., Any]]]
     _thread_class: ClassVar[type[RemoteThread]]
     _hold: object = None
+    program: Any
 
     def __init__(self, core: SessionCore, ref: Callable[[], ActorRef[Any]]) -> None:
         self._core = core
@@ -38,11 +39,13 @@ class SessionView:
 
     def hold(self, hold: object) -> None:
         """Keep an object alive for as long as anything of this session is in use."""
-        parts: list[Any] = [self, *vars(self).values()]
-        for part in (*parts, *vars(getattr(self, "program", self)).values()):
-            if hasattr(part, "_core"):
-                vars(part)["_hold"] = hold
-        self._hold = hold
+        parts = [self.executor_context, self.device_context]
+        parts += [getattr(self, name) for name in ("program", "resources", "files")]
+        program = self._core.program
+        names = () if program is None else program.marked
+        parts += [getattr(self.program, name) for name in names if hasattr(self.program, name)]
+        for part in (self, *parts):
+            object.__setattr__(part, "_hold", hold)
 
     def __repr__(self) -> str:
         return f"<session {self.session_id} on {self._core.port.url}, {self.status}>"
@@ -136,7 +139,7 @@ class SessionView:
         def make(function: Callable[..., Any] | None) -> RemoteTask[..., Any]:
             found = source_of(function, source)
             made = self._task_class(self._core, found, timeout=timeout, idempotent=idempotent)
-            vars(made)["_hold"] = self._hold
+            object.__setattr__(made, "_hold", self._hold)
             return made
 
         return make if function is None and source is None else make(function)
@@ -151,7 +154,7 @@ class SessionView:
 
         def make(function: Callable[..., Any] | None) -> RemoteThread:
             made = self._thread_class(self._core, source_of(function, source), restart=restart)
-            vars(made)["_hold"] = self._hold
+            object.__setattr__(made, "_hold", self._hold)
             return made
 
         return make if function is None and source is None else make(function)

@@ -38,7 +38,7 @@ class MemoryLink:
         self._board = ModelBoard(paste="denied")
         self._receiver: Receiver | None = None
 
-    def open(self, receiver: Receiver, *, timeout: float = 10.0) -> None:  # noqa: ARG002
+    def open(self, receiver: Receiver, *, timeout: float = 10.0) -> None:
         """Answer from now on."""
         self._receiver = receiver
 

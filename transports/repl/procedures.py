@@ -21,6 +21,8 @@ from .values import decode
 
 NO_MEMORY: Final = "('MemoryError', 'the result does not fit beside what writes it')"
 """What such a call raised, in the agent's words."""
+FREE: Final = "[gc.collect(),y()].pop()"
+"""Collects, and tells the free bytes."""
 NAMESPACE: Final = "{'__name__':'session'}"
 
 
@@ -137,15 +139,19 @@ def unbind(board: Board, entry: int) -> Procedure[None]:
 
 
 def drop_namespace(board: Board, namespace: int, entries: tuple[int, ...]) -> Procedure[int]:
-    """Forget a session's namespace and entries; return the free memory, or -1 if unknown."""
+    """Forget a session's namespace and entries in one call; return the free memory, or -1."""
+    drop = f"B.clear()or S.pop({namespace},0)and 0 or {FREE}"
     if entries:
-        yield from evaluated(board, f"[G.pop(j,0)and 0 for j in {entries}]and 0")
-    yield from evaluated(board, f"B.clear()or S.pop({namespace},0)and 0")
-    return (yield from free_memory(board))
+        drop = f"[G.pop(j,0)and 0 for j in {entries}]and 0 or {drop}"
+    return (yield from _freed(board, drop))
 
 
 def free_memory(board: Board) -> Procedure[int]:
     """Collect, and return the free bytes; -1 where the port does not say."""
-    frame, _ = yield from evaluated(board, "[gc.collect(),y()].pop()")
+    return (yield from _freed(board, FREE))
+
+
+def _freed(board: Board, expression: str) -> Procedure[int]:
+    frame, _ = yield from evaluated(board, expression)
     free = decode(frame.text) if frame.kind is FrameKind.VALUE else -1
     return free if isinstance(free, int) else -1
