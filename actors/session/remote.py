@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from klemheist.actors.errors import CapabilityError, DeviceMemoryError
 from klemheist.actors.sources import Source
@@ -28,6 +28,9 @@ from klemheist.transports.repl.procedures import (
 from klemheist.transports.repl.values import encode_arguments, is_plain, needs_decoder
 
 from .answers import Place, Tracer, value_of
+
+LATELY: Final = 4
+"""Entries given back last that are freed on the device once more at a session's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +210,8 @@ class Namespace:
         if self.opened != board.boot:
             return -1
         own = (entry for _, entry in self.entries.values())
-        entries = (*own, *self._numbers.free_entries)  # some were bound by a call cut short
+        # an upload cut short may have bound the entry that it gave back just now
+        entries = (*own, *self._numbers.free_entries[-LATELY:])
         free: int = yield from drop_namespace(board, self.number, entries)
         self._void()
         return free

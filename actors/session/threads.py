@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from klemheist.actors.device.port import DeviceEvent
-from klemheist.actors.errors import QueueFull, SessionError
+from klemheist.actors.errors import SessionError
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.timers import TIMERS, Timer
@@ -100,10 +100,9 @@ class ThreadCleaner(Cleaner):
         if isinstance(error, LinkError):
             if not self.core.port.board.boot or self.core.port.board.boot == boot:
                 self._later(0.2, entry)  # the same boot may come back; another one is told by `up`
-        elif isinstance(error, QueueFull):
-            self._later(0.2, entry)
         elif isinstance(error, SessionError):
-            return  # the session ends: the thread lives, and is stopped in its turn
+            if self.core.is_active:  # the queue was full; else it is stopped in its turn
+                self._later(0.2, entry)
         elif error is not None:
             self._died(entry, str(error))
         elif isinstance(delay := stepped.get(), int | float):
