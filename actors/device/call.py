@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from klemheist.actors.errors import QueueFull
 from klemheist.actors.runtime.future import Future
@@ -16,6 +16,9 @@ from klemheist.actors.runtime.inbox import in_turn
 from klemheist.transports.link import DRIVE_SECONDS, Link
 from klemheist.transports.repl.conversation import Board
 from klemheist.transports.repl.lines import Procedure
+
+if TYPE_CHECKING:
+    from .batch import Task
 
 MOST_WAITING: Final = 1_000
 """Calls that one session may have waiting; each holds its arguments."""
@@ -68,6 +71,12 @@ class Call:
     future: Future[Any] = field(default_factory=Future)
     tries: int = 0
     """How often its procedure was begun; 0 means that nothing of it was sent."""
+    task: Task | None = None
+    """What it calls, where it may be sent together with others."""
+    arguments: tuple[Any, ...] = ()
+    """The task's."""
+    began: float = 0.0
+    """Monotonic seconds at which it was sent last."""
 
 
 class FairQueue:
@@ -116,6 +125,11 @@ class FairQueue:
         else:
             del self._lanes[owner]
         return call
+
+    def peek(self, owner: str) -> Call | None:
+        """Return the next call of one session."""
+        lane = self._lanes.get(owner)
+        return lane[0] if lane else None
 
     def remove(self, call: Call) -> bool:
         """Remove one call; False where it does not wait (any more)."""

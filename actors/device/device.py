@@ -20,7 +20,7 @@ from klemheist.transports.errors import LinkError, LinkLost
 from klemheist.transports.link import Link
 from klemheist.transports.repl.conversation import Conversation, Do, Outcome, Reply, Step
 from klemheist.transports.repl.frames import EventFilter, Frame
-from klemheist.transports.repl.install import remove
+from klemheist.transports.repl.install import complete, remove
 from klemheist.transports.repl.lines import Gone, Procedure, Silent, status
 from klemheist.transports.repl.procedures import one_line
 
@@ -139,8 +139,8 @@ class Device(Actor):
         """Go on with a call that was sent, as with any other."""
         call = make_call()
         call.future = CallFuture(self.port.present_link, partial(self._cancel_later, call))
-        self._intake.adopt(call)
         now = self._watch.now()
+        self._intake.adopt(call, now)
         self._runner.adopt(call.procedure(self.port.board), now, self._finished)
         self._watch_step(now)
         self._watch.by(call.deadline)
@@ -285,13 +285,15 @@ class Device(Actor):
     def _finished(self, value: Any, error: BaseException | None) -> None:
         self._suspicion.clear()
         if error is None:
-            self._intake.finish(value)
+            self._intake.finish(value, self._watch.now())
         elif isinstance(error, Gone):
             self._recovery.rebooted()
         elif isinstance(error, Silent):
             self._recovery.trouble(str(error))
         else:
             self._intake.refuse(error)
+        if self.port.board.due and self.port.state is DeviceState.UP:
+            self.begin(complete(self.port.board), self._looked, patience=PATIENCE)
 
     def _cancel_later(self, call: Call, reason: str | None = None) -> None:
         self.post(self._cancel, call, reason)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from klemheist.actors.errors import CallCancelled, QueueFull, StaleHandle
 from klemheist.transports.errors import LinkError, LinkTimeout
 
+from .batch import Batch, each_of, gather
 from .call import MOST_TRIES, Call, FairQueue
 from .port import Port
 
@@ -42,57 +44,75 @@ class Intake:
                 self._stale(call)
             else:
                 call.tries += 1
-                self._port.counters.calls += 1
+                port = self._port
+                call = gather(call, self._queue, port.board, now, port.generation)
+                call.began = now
+                self._port.counters.calls += len(each_of(call))
                 self.current = call
                 return call
         return None
 
-    def adopt(self, call: Call) -> None:
+    def adopt(self, call: Call, now: float) -> None:
         """Take a call that was sent already as the current one."""
-        call.tries = 1
+        call.tries, call.began = 1, now
         self._port.counters.calls += 1
         self.current = call
 
-    def finish(self, value: object) -> None:
-        """Give the current call its result."""
+    def finish(self, value: Any, now: float) -> None:
+        """Give the current call its result, or each of a batch its own."""
         call, self.current = self.current, None
-        if call is not None:
+        if call is None:
+            return
+        calls = each_of(call)
+        if (task := calls[0].task) is not None:
+            task.pace = (now - call.began) / len(calls)
+        if not isinstance(call, Batch):
             call.future.set(value)
+            return
+        for member, result in zip(calls, value, strict=False):
+            _give(member, result)
+        for member in reversed(calls[len(value) :]):  # it has not begun
+            member.tries -= 1
+            if not member.future.done():
+                self._queue.put_back(member)
 
     def refuse(self, error: BaseException) -> None:
         """Give the current call an error that is its own."""
         call, self.current = self.current, None
-        if call is not None:
-            call.future.set_exception(error)
+        for each in each_of(call) if call is not None else ():
+            each.future.set_exception(error)
 
     def lose(self, kind: type[LinkError], message: str) -> None:
         """The device failed under the current call: tell, or try again (DESIGN 3.5)."""
-        call, self.current = self.current, None
-        if call is None or call.future.done():
-            return
-        if call.idempotent and call.tries < MOST_TRIES:
-            self._queue.put_back(call)
-        else:
-            call.future.set_exception(kind(f"{call.label}: {message}", maybe_executed=True))
+        current, self.current = self.current, None
+        for call in reversed(each_of(current)) if current is not None else ():
+            if call.future.done():
+                continue
+            if call.idempotent and call.tries < MOST_TRIES:
+                self._queue.put_back(call)
+            else:
+                call.future.set_exception(kind(f"{call.label}: {message}", maybe_executed=True))
 
     def lose_all(self, kind: type[LinkError], message: str) -> None:
         """The device is gone for good: tell everybody."""
-        if self.current is not None:
-            self.current.idempotent = False
+        for call in each_of(self.current) if self.current is not None else ():
+            call.idempotent = False
         self.lose(kind, message)
-        while (call := self._queue.take()) is not None:
-            call.future.set_exception(kind(f"{call.label}: {message}"))
+        while (waiting := self._queue.take()) is not None:
+            waiting.future.set_exception(kind(f"{waiting.label}: {message}"))
 
     def cancel(self, call: Call, reason: str | None) -> bool:
         """Cancel a call; True where it was under way and the device must be interrupted."""
         why = f"{call.label} was cancelled" + (f": {reason}" if reason else "")
-        running = call is self.current
-        if running:
-            self.current = None
-        else:
+        together = each_of(self.current) if self.current is not None else []
+        running = call in together
+        if not running:
             self._queue.remove(call)
         call.future.set_exception(CallCancelled(why, maybe_executed=running))
-        return running
+        if not running or not all(each.future.done() for each in together):
+            return False  # of a batch the others still wait for their answers
+        self.current = None
+        return True
 
     def expire(self, now: float, recovery: Callable[[], object]) -> bool:
         """Tell whose deadline has passed; True where the device must be interrupted."""
@@ -103,12 +123,14 @@ class Intake:
         if call is None or call.deadline > now:
             return False
         self.current = None
-        error = LinkTimeout(
-            f"{call.label} did not end by its deadline and is interrupted; give a longer timeout=",
-            maybe_executed=True,
-        )
-        error.recovery = recovery()
-        call.future.set_exception(error)
+        for each in each_of(call):
+            error = LinkTimeout(
+                f"{call.label} did not end by its deadline and is interrupted; "
+                "give a longer timeout=",
+                maybe_executed=True,
+            )
+            error.recovery = recovery()
+            each.future.set_exception(error)
         return True
 
     def next_deadline(self) -> float | None:
@@ -136,3 +158,10 @@ class Intake:
                 f"boot {self._port.generation}; make its object again"
             )
         )
+
+
+def _give(call: Call, result: object) -> None:
+    if isinstance(result, BaseException):
+        call.future.set_exception(result)
+    else:
+        call.future.set(result)

@@ -134,6 +134,7 @@ class Recovery:
             count=random.randrange(COUNTS),  # noqa: S311 -- told apart from stale ones, no secret
             firmware=self._port.firmware,
             fresh=fresh,
+            familiar=self._port.link is not None and self._port.link.boots,
         )
 
     def _attached(self, attached: Attached | None, error: BaseException | None) -> None:

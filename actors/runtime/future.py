@@ -11,20 +11,22 @@ It is a `pykka.Future` made light: no lock is waited on and no event is built un
 from __future__ import annotations
 
 import concurrent.futures
-import functools
 import sys
-from _thread import allocate_lock
+from _thread import LockType, allocate_lock
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 import pykka
 from loguru import logger
 
 from .errors import AskTimeout, FutureCancelled
-from .waiting import block_until, suspend_until
+from .waiting import block_at, block_until, suspend_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
     from types import TracebackType
+
+    from .worker import Worker
 
     Unsubscribe: TypeAlias = Callable[[], None]
     ExcInfo: TypeAlias = tuple[
@@ -37,6 +39,8 @@ M = TypeVar("M")
 _PENDING: Final = 0
 _VALUE: Final = 1
 _ERROR: Final = 2
+
+_LATE: Final = "no answer within {} s; give a longer timeout= or cancel()"
 
 
 class Future(pykka.Future[T]):
@@ -64,7 +68,7 @@ class Future(pykka.Future[T]):
         self._lock = allocate_lock()
         self._state = _PENDING
         self._value: Any = None
-        self._callbacks: list[Callable[[Future[T]], object]] | None = None
+        self._callbacks: list[Callable[[Future[T]], object]] | LockType | None = None
         self._on_cancel = on_cancel
 
     def __repr__(self) -> str:
@@ -108,11 +112,12 @@ class Future(pykka.Future[T]):
         """
         with self._lock:
             if self._state == _PENDING:
-                if self._callbacks is None:
-                    self._callbacks = [fn]
+                before = self._callbacks
+                if isinstance(before, list):
+                    before.append(fn)
                 else:
-                    self._callbacks.append(fn)
-                return functools.partial(self._forget, fn)
+                    self._callbacks = [fn] if before is None else [partial(_open, before), fn]
+                return partial(self._forget, fn)
         self._call(fn)
         return _nothing
 
@@ -144,9 +149,10 @@ class Future(pykka.Future[T]):
             self._value = value
             self._state = _VALUE
             callbacks, self._callbacks, self._on_cancel = self._callbacks, None, None
-        if callbacks is not None:
-            for fn in callbacks:
-                self._call(fn)
+        if type(callbacks) is LockType:
+            callbacks.release()
+        elif callbacks is not None:
+            self._tell(callbacks)
         return True
 
     def set_exception(  # type: ignore[override]  # Pykka's returns None and takes no exception
@@ -190,7 +196,7 @@ class Future(pykka.Future[T]):
 
     def reduce(self, func: Callable[[Any, Any], Any], *args: Any) -> Future[Any]:
         """A future of `functools.reduce(func, value, *args)`."""
-        return self.map(lambda items: functools.reduce(func, cast("Iterable[Any]", items), *args))
+        return self.map(lambda items: reduce(func, cast("Iterable[Any]", items), *args))
 
     def set_get_hook(self, func: Callable[[float | None], T]) -> None:
         """Let `get` run `func(timeout)` instead (Pykka's seam).
@@ -205,6 +211,34 @@ class Future(pykka.Future[T]):
 
     # -- inside
 
+    def prepare(self) -> LockType:
+        """Before it is given to whoever resolves it: the gate at which `get_at` will wait.
+
+        To build it afterwards costs microseconds in which the other thread, which is awake by then,
+        must sleep again.
+        """
+        gate = allocate_lock()
+        gate.acquire()
+        self._callbacks = gate
+        return gate
+
+    def get_at(self, gate: LockType, timeout: float | None, worker: Worker | None) -> T:
+        """`get`, at the gate that `prepare` gave, on the thread of `worker`."""
+        if self._state == _PENDING:
+            try:
+                if worker is None and timeout is None:
+                    arrived = gate.acquire()
+                else:
+                    arrived = block_at(gate, timeout, worker)
+            except KeyboardInterrupt:
+                self.cancel("interrupted from the keyboard")
+                raise
+            if not arrived and self._state == _PENDING:
+                raise AskTimeout(_LATE.format(timeout))
+        if self._state == _ERROR:
+            self._raise()
+        return cast("T", self._value)
+
     def _wait(self, timeout: float | None) -> None:
         try:
             arrived = block_until(self.add_done_callback, timeout)
@@ -212,7 +246,7 @@ class Future(pykka.Future[T]):
             self.cancel("interrupted from the keyboard")
             raise
         if not arrived and self._state == _PENDING:
-            raise AskTimeout(f"no answer within {timeout} s; give a longer timeout= or cancel()")
+            raise AskTimeout(_LATE.format(timeout))
 
     def _raise(self) -> None:
         error, traceback = self._value
@@ -232,9 +266,15 @@ class Future(pykka.Future[T]):
             self._state = state
             callbacks, self._callbacks, self._on_cancel = self._callbacks, None, None
         if callbacks is not None:
+            self._tell(callbacks)
+        return True
+
+    def _tell(self, callbacks: list[Callable[[Future[T]], object]] | LockType) -> None:
+        if isinstance(callbacks, list):
             for fn in callbacks:
                 self._call(fn)
-        return True
+        else:
+            callbacks.release()
 
     def _take(self, compute: Callable[[], T]) -> None:
         try:
@@ -252,8 +292,12 @@ class Future(pykka.Future[T]):
 
     def _forget(self, fn: Callable[[Future[T]], object]) -> None:
         with self._lock:
-            if self._callbacks is not None and fn in self._callbacks:
+            if isinstance(self._callbacks, list) and fn in self._callbacks:
                 self._callbacks.remove(fn)
+
+
+def _open(gate: LockType, _: object) -> None:
+    gate.release()
 
 
 def _nothing(*_: object) -> None:

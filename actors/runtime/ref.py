@@ -228,10 +228,11 @@ class ActorRef(BridgedRef[A]):
             MailboxFull: Its mailbox is bounded, and there is no room.
             WouldDeadlock: Blocking in its own turn, or in an inline turn on an inline actor.
         """
-        here = HERE
-        if block and (here.worker is not None or here.running):
+        worker = HERE.worker
+        if block and (worker is not None or HERE.running):
             self._check_wait()
         future: Future[Any] = Future()
+        gate = future.prepare() if block else None
         try:
             if self.is_retired:
                 future.set_exception(ActorDead(f"{self} not found"))
@@ -239,7 +240,7 @@ class ActorRef(BridgedRef[A]):
                 self._inbox.put(Envelope(message, future))
         except MailboxFull as error:
             future.set_exception(error)
-        return future.get(timeout=timeout) if block else future
+        return future if gate is None else future.get_at(gate, timeout, worker)
 
     # -- its end, from outside
 

@@ -6,7 +6,7 @@ the event is past, and returns how to unregister it.
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from _thread import LockType, allocate_lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .here import HERE
@@ -15,19 +15,30 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Generator
 
+    from .worker import Worker
+
     Subscribe: TypeAlias = Callable[[Callable[[Any], object]], Callable[[], None]]
 
 
 def block_until(subscribe: Subscribe, timeout: float | None) -> bool:
     """Block this thread until the callback; False if `timeout` seconds passed first.
 
-    A bare lock is the cheapest thing that Python can sleep on. Signals get through. On a thread of
-    the pool another one takes its place meanwhile.
+    A bare lock is the cheapest thing that Python can sleep on. Signals get through.
     """
     gate = allocate_lock()
     gate.acquire()
     unsubscribe = subscribe(lambda _: gate.release())
-    worker = HERE.worker
+    try:
+        return block_at(gate, timeout, HERE.worker)
+    finally:
+        unsubscribe()
+
+
+def block_at(gate: LockType, timeout: float | None, worker: Worker | None) -> bool:
+    """Block this thread, which is `worker`'s, until the gate is released.
+
+    False if `timeout` seconds passed first. A worker of the pool has another take its place.
+    """
     if worker is not None:
         worker.before_wait()
     try:
@@ -35,7 +46,6 @@ def block_until(subscribe: Subscribe, timeout: float | None) -> bool:
     finally:
         if worker is not None:
             worker.after_wait()
-        unsubscribe()
 
 
 def suspend_until(subscribe: Subscribe) -> Generator[Any, None, None]:

@@ -17,7 +17,7 @@ from klemheist.transports.repl.procedures import free_memory
 from klemheist.transports.repl.values import ResultTypeError, decode
 
 _LINE: Final = re.compile(r'^  File "(?P<file>[^"]*)", line (?P<line>\d+)(?:, in (?P<name>.*))?$')
-_OURS: Final = frozenset({"k", "E", "X", "J", "e"})
+_OURS: Final = frozenset({"k", "E", "X", "J", "e", "BM"})
 """The agent's functions: their lines say nothing to the user."""
 
 

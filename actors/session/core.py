@@ -28,6 +28,7 @@ from .remote import Piece, Setup
 from .resources import CancelToken, DeployedMethodInfo, is_cleaning
 from .state import SessionState, dropped_mark
 from .status import LIVE, SessionStatus, Turn
+from .together import Together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,6 +73,7 @@ class SessionCore(SessionState):
         """The user's calls that wait or run, and whether they are a cleanup's: the others end with
         the session."""
         self._file_cache: FileSystemCache | None = None
+        self._tasks: dict[str, Together] = {}
         self.namespace.on_deployed = self._deployed
         self.namespace.on_void = partial(
             self.ledger.drop,
@@ -102,6 +104,8 @@ class SessionCore(SessionState):
         idempotent: bool = False,
         on_output: Callable[[bytes], object] | None = None,
         lane: str = "",
+        task: Together | None = None,
+        arguments: tuple[Any, ...] = (),
     ) -> Future[Any]:
         """Hand a procedure to the device; the future is resolved by its deadline at the latest.
 
@@ -112,6 +116,8 @@ class SessionCore(SessionState):
             idempotent: it may be sent again if its fate is unknown.
             on_output: takes what the device prints meanwhile; must not block.
             lane: work beside the user's calls, such as threads, has turns of its own.
+            task: what it calls, where it may be sent together with others of the same task.
+            arguments: the task's.
         """
         if self.status not in LIVE and not self._admitted():
             return _failed(self.refusal())
@@ -122,6 +128,8 @@ class SessionCore(SessionState):
         call = Call(procedure, self.session_id + lane, now + seconds, label, idempotent)
         if on_output is not None or self._outlet.subscriptions:
             call.on_output = self._output_to(on_output)
+        elif task is not None:
+            call.task, call.arguments = task, arguments
         future = self.port.submit(call)
         if not lane:
             self.last_used = now
@@ -266,6 +274,7 @@ class SessionCore(SessionState):
         if kwargs or not all(type(each) in _PLAIN for each in args):
             encode_arguments(args, kwargs)  # refused here, before anything waits or is sent
         namespace = self.namespace
+        together = not kwargs and self.meter is None and is_plain(args)
 
         def procedure(board: Board) -> Procedure[Any]:
             return namespace.call(board, source, args, kwargs)
@@ -276,7 +285,15 @@ class SessionCore(SessionState):
             timeout=timeout,
             idempotent=idempotent,
             on_output=on_output,
+            task=self._together(source) if together else None,
+            arguments=args,
         )
+
+    def _together(self, source: Source) -> Together:
+        found = self._tasks.get(source.name)
+        if found is None or not found.makes(self.namespace, source):
+            found = self._tasks[source.name] = Together(self.namespace, source)
+        return found
 
     def call_now(
         self,

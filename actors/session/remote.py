@@ -22,7 +22,6 @@ from klemheist.transports.repl.procedures import (
     evaluated,
     executed,
     one_line,
-    open_namespace,
     sent,
 )
 from klemheist.transports.repl.values import encode_arguments, is_plain, needs_decoder
@@ -31,6 +30,8 @@ from .answers import Place, Tracer, value_of
 
 LATELY: Final = 4
 """Entries given back last that are freed on the device once more at a session's end."""
+LIGHT: Final = 200
+"""Bytes of a function that is deployed before the agent's second half: it leaves room enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +93,24 @@ class Namespace:
 
     # -- making it what it should be --------------------------------------------------------------
 
-    def ready(self, board: Board) -> Procedure[None]:
-        """See that the namespace exists in this boot, with all its setups done."""
-        if self.boot == board.boot:
+    def ready(self, board: Board, *, heavy: bool = False) -> Procedure[None]:
+        """See that all setups are done in this boot; the namespace begins with the first name.
+
+        Args:
+            board: what is known of the device.
+            heavy: what comes next may take much room. To a small heap the agent's second half,
+                which might not fit beside it, is sent first.
+        """
+        known = self.boot == board.boot
+        if board.lacking is not None and (heavy or (self.setups and not known)):
+            yield from complete(board)
+        if known:
             return
         self._void()
         self.on_void()
+        if self.opened == board.boot:  # the setups have failed half way
+            yield from drop_namespace(board, self.number, ())
         self.opened = board.boot
-        yield from open_namespace(board, self.number)
         for setup in tuple(self.setups):
             yield from self._set_up(board, setup)
         self.boot = board.boot
@@ -111,7 +122,7 @@ class Namespace:
 
     def set_up(self, board: Board, setup: Setup) -> Procedure[None]:
         """Run a setup, and remember it for the generations to come once it has worked."""
-        yield from self.ready(board)
+        yield from self.ready(board, heavy=True)
         yield from self._set_up(board, setup)
         self.setups.append(setup)
 
@@ -122,7 +133,7 @@ class Namespace:
 
     def run(self, board: Board, pieces: tuple[Piece, ...]) -> Procedure[None]:
         """Execute statements at the namespace's top level."""
-        yield from self.ready(board)
+        yield from self.ready(board, heavy=True)
         yield from self._run(board, pieces)
 
     def _run(self, board: Board, pieces: tuple[Piece, ...]) -> Procedure[None]:
@@ -143,7 +154,7 @@ class Namespace:
 
     def deploy(self, board: Board, source: Source) -> Procedure[bool]:
         """See that a function is there; True where it had to be sent (SES-057 to 060)."""
-        yield from self.ready(board)
+        yield from self.ready(board, heavy=len(source.text) > LIGHT)
         known = self.entries.get(source.name)
         if known is not None and known[0] == source.hash:
             return False
@@ -194,7 +205,7 @@ class Namespace:
 
     def evaluate(self, board: Board, code: str, place: Place) -> Procedure[object]:
         """Evaluate an expression in the namespace."""
-        yield from self.ready(board)
+        yield from self.ready(board, heavy=True)
         source = code.strip().encode("utf-8", "surrogatepass")
         answer = yield from applied(board, Entry.EVAL, source, self.number)
         return (yield from value_of(board, answer, self.tracer, place))
@@ -202,7 +213,7 @@ class Namespace:
     def _bind(self, board: Board, values: Mapping[str, Any]) -> Procedure[None]:
         """Make values names in the namespace: the parameters of a setup."""
         names = yield from encoded(board, (), values)
-        answer = yield from evaluated(board, f"S[{self.number}].update({names})")
+        answer = yield from evaluated(board, f"S.setdefault({self.number},{{}}).update({names})")
         yield from value_of(board, answer, self.tracer)
 
     def close(self, board: Board) -> Procedure[int]:

@@ -20,6 +20,7 @@ from time import perf_counter
 import pykka
 
 from klemheist.actors.runtime import Actor, rest
+from tests.bench.cores import on_one_core
 from tests.bench.timing import Sample, in_turn
 
 OURS = "klemheist"
@@ -244,9 +245,10 @@ def rows(quick=False):
             stopped.get()
     yield Row("tell, over 1,000 actors in turn", found[OURS], found[PYKKA], 10.0)
 
-    yield pooled_samples(
-        "ask, median", 1.5, rounds, {k: lambda c=c: ask(c) for k, c in both.items()}
-    )
+    asks = {k: lambda c=c: ask(c) for k, c in both.items()}
+    yield pooled_samples("ask, median", 1.5, rounds, asks)
+    with on_one_core():
+        yield pooled_samples("ask, median, on one core", 1.5, rounds, asks)
     busy = {OURS: lambda: ask_beside("Our", 300), PYKKA: lambda: ask_beside("Their", 10)}
     rounds_beside = 1 if quick else 3
     yield pooled_samples("ask beside 200 busy actors, p99", 20.0, rounds_beside, busy, 0.99, 0)

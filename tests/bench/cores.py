@@ -43,6 +43,20 @@ def apart() -> Iterator[None]:
         os.sched_setaffinity(0, cores)
 
 
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """Keep all threads of this process on one core, those that live already too."""
+    cores = os.sched_getaffinity(0)
+    threads = [int(task.name) for task in Path("/proc/self/task").iterdir()]
+    for thread in threads:
+        os.sched_setaffinity(thread, {min(cores)})
+    try:
+        yield
+    finally:
+        for thread in Path("/proc/self/task").iterdir():
+            os.sched_setaffinity(int(thread.name), cores)
+
+
 def settle(pid: int, *, quiet: float = 0.03, within: float = 5.0) -> None:
     """Wait until a process uses hardly any processor time in `quiet` seconds."""
     until = monotonic() + within

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.bench import layers
+
 if TYPE_CHECKING:
     from tests.bench.ours import Results
 
 MS = 1e3
+US = 1e6
 TIMES = "times"
+_OVER_BELAY = {"sim:": 1 / 50, "microbit:": 1 / 20}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,23 @@ def _call_goals(board: str, results: Results) -> list[Goal]:
     call = _median(results, "klemheist: call")
     bare = _median(results, "bare link: call")
     belay = _median(results, "Belay: call")
+    line = _median(results, layers.LINE)
     return [
         Goal(board, "a task call, over the bare link's", 2.0, TIMES, _ratio(call, bare)),
-        Goal(board, "a task call, over Belay's", 0.2, TIMES, _ratio(call, belay)),
+        Goal(board, "the same, as the fast path is to have it", 0.75, TIMES, _ratio(call, bare)),
+        Goal(board, "a task call, over Belay's", _OVER_BELAY[board], TIMES, _ratio(call, belay)),
+        Goal(board, "our layers add to a call", 100.0, "µs", _in_us(_minus(call, line))),
+        Goal(board, "our layers add to an awaited call", 100.0, "µs", _in_us(_awaited(results))),
+        Goal(
+            board,
+            "100 calls submitted at once, over 100 single ones",
+            0.4,
+            TIMES,
+            _ratio(
+                _median(results, "klemheist: 100 together"),
+                _median(results, "klemheist: 100 single"),
+            ),
+        ),
     ]
 
 
@@ -98,6 +116,14 @@ def _ratio(one: float | None, other: float | None) -> float | None:
 
 def _minus(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one - other
+
+
+def _awaited(results: Results) -> float | None:
+    return _minus(_median(results, layers.AWAITED), _median(results, layers.AWAITED_LINE))
+
+
+def _in_us(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * US
 
 
 def _in_ms(seconds: float | None) -> float | None:

@@ -11,7 +11,7 @@ from unittest import mock
 
 from klemheist import KlemheistError, SessionManager
 from klemheist.supervisors.manager.devices import FIRMWARE
-from tests.bench import files, workload
+from tests.bench import files, layers, workload
 from tests.bench.channel import RawBoard, borrowed, start_seconds
 from tests.bench.cores import settle
 from tests.bench.timing import Sample, in_turn, quiet_gc, timed
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 TRIVIAL = b"1"
 """The least that can be executed: a round trip of the link and little else."""
+AT_ONCE = 100
 
 
 @dataclass(slots=True)
@@ -61,8 +62,10 @@ def measure_calls(url: str, size: int, counts: Counts, results: Results) -> None
         with manager.session(url) as session:
             port = manager.device(url)
             results.trying("call", lambda: _calls(session, port, counts.calls))
+            results.trying("together", lambda: _together(session, counts.calls // 40))
             results.trying("reuse", lambda: _reuse(manager, session, url, counts.calls // 2))
             results.trying("warm", lambda: _warm(manager, url, port, counts.sessions, results))
+        results.trying("awaited", lambda: layers.awaited(url, counts.calls // 2))
         with manager.session(url) as session:  # a session each: 9 KB is not much
             results.trying("1 KB", lambda: _blocks(session, port, counts.calls // 4, results))
         with manager.session(url) as session:
@@ -88,6 +91,8 @@ def _lent(port: Port, source: bytes, expected: bytes) -> Callable[[], float]:
 
 def _calls(session: Session, port: Port, rounds: int) -> dict[str, Sample]:
     task = session.task(workload.f)
+    for _ in range(2):  # the second one waits until a small board's agent is whole
+        task(workload.QUESTION)
     with borrowed(port) as bare:
         bare.exec(workload.SOURCES[0])
     least = in_turn(rounds // 4, {"bare link: trivial exec": _lent(port, TRIVIAL, b"")})
@@ -95,9 +100,27 @@ def _calls(session: Session, port: Port, rounds: int) -> dict[str, Sample]:
         rounds,
         {
             "bare link: call": _lent(port, workload.CALL, workload.CALL_ANSWER),
+            layers.LINE: layers.agent_call(port),
             "klemheist: call": lambda: timed(lambda: task(workload.QUESTION)),
         },
     )
+
+
+def _together(session: Session, rounds: int) -> dict[str, Sample]:
+    """A hundred calls one by one, and as many submitted before the first is awaited."""
+    task = session.task(workload.f)
+    task(workload.QUESTION)
+
+    def single() -> None:
+        for number in range(AT_ONCE):
+            task(number)
+
+    def together() -> None:
+        for future in [task.submit(number) for number in range(AT_ONCE)]:
+            future.get()
+
+    acts = {"klemheist: 100 single": single, "klemheist: 100 together": together}
+    return in_turn(rounds, {name: lambda act=act: timed(act) for name, act in acts.items()})
 
 
 def _blocks(session: Session, port: Port, rounds: int, results: Results) -> dict[str, Sample]:

@@ -24,6 +24,11 @@ WHO = ("bare link", "klemheist", "Belay", "mpremote")
 
 ROWS = {
     "call": "a task call, int in, int out",
+    "the agent's line": "the line that it sends, by itself",
+    "awaited call": "a task call, awaited in an event loop",
+    "the agent's line, beside awaited calls": "the line that it sends, by itself",
+    "100 single": "100 task calls, one by one",
+    "100 together": "100 task calls, submitted at once",
     "1 KB": "a result of 1 KB (a string)",
     "write file": "a file written",
     "read file": "a file read",
@@ -51,7 +56,8 @@ Absolute times are this machine's, on this day: read the ratios, which are all o
   chooses, both may share a core that stays warm; on `sim:` a bare call then takes 35 µs instead of
   56, and ours 87 instead of 98.
 - **Klemheist**: `f(1)`, a `session.task`, with all of it on: verified frame, deadline,
-  supervision, tracking.
+  supervision, tracking. *Submitted at once*: what waits is sent up to 8 calls at a time, in one
+  line of at most the board's credit: 60 bytes on `microbit:`, which holds 8 calls of one digit.
 - **Belay, mpremote**: as libraries (`device.task`; `SerialTransport.exec`), on a pseudo-terminal
   bridge to a fresh board of the same kind. The bridge's own cost is the row below; on `sim:` it
   also translates the refusal of raw paste into a form that both understand. Files go through

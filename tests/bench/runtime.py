@@ -19,8 +19,9 @@ HOW = """\
 Our actors are ordinary ones on the shared pool, none inline: a handler never runs on its caller's
 thread. Both sides take turns in one process, but for the asks beside busy actors and the memory,
 which have processes of their own. A tree's restart is timed from the exception to the new
-incarnation's `on_start`. Left to themselves, `ask` on both sides has two speeds, as the two threads
-share a core or not; most of it is waking them.
+incarnation's `on_start`. An `ask` is mostly the waking of two threads. Left to themselves they
+share a core now, and now they do not, which makes two speeds on both sides; on one core there is
+one. (With the interpreter's lock only one of them runs at a time anyhow.)
 """
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from .endurance import endure
 from .kinds import KINDS
 from .round import plan, run
 
@@ -20,3 +23,11 @@ def test_faults_in_a_row_leave_nothing_behind_and_no_call_waits_past_its_deadlin
     report = run(25, SEED)
     print(*report.lines(), sep="\n")
     assert report.faults == 25
+
+
+@pytest.mark.parametrize("board", ["sim:", "microbit:"])
+def test_connections_and_calls_in_a_row_neither_fail_nor_cost_memory(board):
+    found = endure(board, 3, 300)
+    assert found.failed == []
+    assert (found.connections, found.calls, found.wrong) == (3, 300, 0)
+    assert found.lost_bytes < 300

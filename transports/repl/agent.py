@@ -12,7 +12,8 @@ statements of less than `LONGEST_STATEMENT` bytes, each sent and executed by its
 It comes in two halves. The first is enough for calls that take and give ints, short strings and the
 like; it is small, because until it is there nobody is served. The second has floats, containers and
 answers of any length; it is sent on first need, and the answer of a call that showed the need is
-held meanwhile: no call runs twice. To a small heap it comes at once: later it would not fit.
+held meanwhile: no call runs twice. To a small heap it comes right after the first call of a small
+function, and before anything else: later it might not fit.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Entry(IntEnum):
     APPLY = 13  # (entry, ...) -> the entry applied to the assembled pieces and the rest
     STEP = 14  # (thread) -> the seconds to wait; this and the next are sent on first use
     STOP = 15  # (thread) -> whether it has ended
+    MANY = 16  # (entry, (arguments, ...)) -> the values of the calls; sent on first use
 
 
 FIRST_TASK: Final = 0
@@ -91,28 +93,32 @@ def k(n,i=0,*a):
  if z and(i>9 or s%2)and z()<4300:gc.collect()
 """,
     """\
-def E(x,s):return eval(x,S[s])
+def E(x,s):return eval(x,S.setdefault(s,{}))
 def X(x,s,i=-1,n=0):
- exec(x,S[s])
+ exec(x,S.setdefault(s,{}))
  if n:G[i]=S[s][n]
 def J(i,*a):
- x=b''.join(B);B.clear()
- if z:gc.collect()
+ x=b''.join(B);B.clear();gc.collect()
  return G[i](x,*a)
 """,
-    # y: the free memory; z: the same on a small heap, else 0. The parser of such a board cannot
-    # collect for itself: the agent does in time, looking after every second call.
-    f"""\
-S={{0:globals()}}
+    # S: the namespaces, by number; each comes into being when it is first named. z: 0, or what says
+    # the free memory of a small heap.
+    """\
+S={0:globals()}
 B=[]
-G={{10:E,11:X,12:B.append,13:J}}
-y=getattr(gc,'mem_free',lambda:-1)
-z=0<y()<{SMALL_HEAP} and y
-if z:gc.collect()
+G={10:E,11:X,12:B.append,13:J}
+z=0
+gc.collect()
 """,
 )
 
 _REST: Final = (
+    # The parser of a small heap cannot collect for itself: the agent does in time, looking after
+    # every second call.
+    f"""\
+z=getattr(gc,'mem_free',int)
+z=0<z()<{SMALL_HEAP} and z
+""",
     # o: the checksum in steps, for a long text would need its size again several times.
     f"""\
 def o(b):

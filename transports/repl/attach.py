@@ -10,7 +10,7 @@ from .conversation import DEFAULT_CREDIT, Board, Do, Step
 from .frames import FrameKind
 from .install import complete, install
 from .lines import ACCEPT_WITHIN, ATTEMPTS, Gone, Procedure, Silent, enter, exchange, status
-from .procedures import evaluated, executed
+from .procedures import FREE, evaluated, executed
 
 RESET_WITHIN: Final = 3.0
 """Seconds for a soft reset with its `boot.py`."""
@@ -21,7 +21,7 @@ PROBE: Final = b"import sys as _k;print(_k.platform,_k.implementation)"
 """What a board is asked before anything else; `_k` is the agent's own name, so nothing is left."""
 EMBEDDED: Final = "webassembly"
 """The platform of the embedded board."""
-FACTS: Final = "y()*2+(1+1e-9==1)"
+FACTS: Final = f"{FREE}*2+(1+1e-9==1)"
 """Free bytes, or -1, and whether floats have 32 bits: one int, which the first half can say."""
 ROOMY: Final = 16_384
 """Bytes of source that one `exec` takes where the heap is not small."""
@@ -48,7 +48,13 @@ class Attached:
 
 
 def attach(
-    board: Board, *, boot: str, count: int, firmware: dict[str, Firmware], fresh: bool = False
+    board: Board,
+    *,
+    boot: str,
+    count: int,
+    firmware: dict[str, Firmware],
+    fresh: bool = False,
+    familiar: bool = False,
 ) -> Procedure[Attached]:
     """Get to the prompt, find out whether this is the boot we know, and install the agent if not.
 
@@ -58,6 +64,7 @@ def attach(
         count: the random count that its calls begin with.
         firmware: the cache of capabilities by firmware (DESIGN 3.8); updated.
         fresh: soft-reset first (DESIGN 3.7).
+        familiar: the firmware is the one we know, for the link has started the same again.
     """
     reply = yield from enter()
     if fresh:
@@ -72,7 +79,8 @@ def attach(
             return Attached(same_boot=True, interrupted=reply.interrupted)
     board.boot = ""
     try:
-        yield from _probe(board, firmware)
+        if not (familiar and "firmware" in board.facts):
+            yield from _probe(board, firmware)
         yield from install(board, boot, count)
         yield from _get_to_know(board)
     except BaseException:  # abandoned too: what is half known must not pass for the same boot
@@ -125,10 +133,10 @@ def _get_to_know(board: Board) -> Procedure[None]:
     if board.facts.get("learned of") != firmware:  # else an earlier generation has said it
         yield from _learn_facts(board)
         board.facts["learned of"] = firmware
-    if board.cramped or board.facts["threads"]:
-        # In a small heap it does not fit once user code lies around; and a thread of the user could
-        # print into our raw commands.
+    if board.facts["threads"]:  # of the user: one could print into our raw commands
         yield from complete(board)
+    if board.cramped and not board.whole:  # once more user code lies around it might not fit
+        board.lacking = board.count
 
 
 def _learn_facts(board: Board) -> Procedure[None]:

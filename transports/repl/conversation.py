@@ -107,11 +107,18 @@ class Board:
     """Its heap is small: what is to fit there must come early."""
     whole: bool = False
     """The agent's second half is there."""
+    lacking: int | None = None
+    """The count of calls after which the second half is to come, without anybody's need."""
     single: bool = False
     """The port's floats have 32 bits; known once the agent is whole."""
     longest: int = 700
     """Bytes of source that one `exec` can take."""
     facts: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def due(self) -> bool:
+        """Whether the second half is to come now: the first call has been served."""
+        return self.lacking is not None and self.lacking != self.count
 
     def taken(self) -> None:
         """Count one call that the agent took."""

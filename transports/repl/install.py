@@ -33,7 +33,7 @@ def install(board: Board, boot: str, count: int) -> Procedure[None]:
         Silent: it does not arrive, or does not fit.
     """
     board.boot = ""
-    board.whole = False
+    board.whole, board.lacking = False, None
     statements = agent.first_half(boot, count)
     try:
         try:
@@ -52,6 +52,7 @@ def complete(board: Board) -> Procedure[bool]:
 
     No numbered call is made: the answer that the agent holds stays the last one.
     """
+    board.lacking = None
     if not board.whole and (yield from _has_room(board)):
         try:
             yield from _send(board, agent.LATER, agent.second_half())
@@ -73,7 +74,7 @@ def _has_room(board: Board) -> Procedure[bool]:
         return True
     for _ in range(ATTEMPTS):
         yield from exchange(agent.LATER.tidy)
-        reply = yield from exchange(b"print(_k(-1,'y')())")
+        reply = yield from exchange(b"print(_k(-1,'gc').mem_free())")
         said = reply.output.strip()
         if reply.ended and said.lstrip(b"-").isdigit():
             return not 0 <= int(said) < ROOM

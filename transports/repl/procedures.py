@@ -21,9 +21,8 @@ from .values import decode
 
 NO_MEMORY: Final = "('MemoryError', 'the result does not fit beside what writes it')"
 """What such a call raised, in the agent's words."""
-FREE: Final = "[gc.collect(),y()].pop()"
-"""Collects, and tells the free bytes."""
-NAMESPACE: Final = "{'__name__':'session'}"
+FREE: Final = "getattr(gc,'mem_free',lambda:-1)()"
+"""What says the free bytes; -1 where the port does not."""
 
 
 def numbered(board: Board, index: int, *plain: object) -> Procedure[tuple[Frame, bytes]]:
@@ -128,11 +127,6 @@ def executed(board: Board, source: str) -> Procedure[tuple[Frame, bytes]]:
     return (yield from applied(board, Entry.EXEC, source.encode(), AGENT_NAMESPACE))
 
 
-def open_namespace(board: Board, namespace: int) -> Procedure[None]:
-    """Make an empty namespace for a session."""
-    yield from executed(board, f"S[{namespace}]={NAMESPACE}")
-
-
 def unbind(board: Board, entry: int) -> Procedure[None]:
     """Free an entry of the table."""
     yield from evaluated(board, f"G.pop({entry},0)and 0")
@@ -140,7 +134,7 @@ def unbind(board: Board, entry: int) -> Procedure[None]:
 
 def drop_namespace(board: Board, namespace: int, entries: tuple[int, ...]) -> Procedure[int]:
     """Forget a session's namespace and entries in one call; return the free memory, or -1."""
-    drop = f"B.clear()or S.pop({namespace},0)and 0 or {FREE}"
+    drop = f"B.clear()or S.pop({namespace},0)and 0 or {_collected(board)}"
     if entries:
         drop = f"[G.pop(j,0)and 0 for j in {entries}]and 0 or {drop}"
     return (yield from _freed(board, drop))
@@ -148,7 +142,12 @@ def drop_namespace(board: Board, namespace: int, entries: tuple[int, ...]) -> Pr
 
 def free_memory(board: Board) -> Procedure[int]:
     """Collect, and return the free bytes; -1 where the port does not say."""
-    return (yield from _freed(board, FREE))
+    return (yield from _freed(board, _collected(board)))
+
+
+def _collected(board: Board) -> str:
+    """Return what collects, and tells the free bytes."""
+    return f"[gc.collect(),{'gc.mem_free()' if board.cramped else FREE}].pop()"
 
 
 def _freed(board: Board, expression: str) -> Procedure[int]:

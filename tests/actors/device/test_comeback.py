@@ -125,6 +125,7 @@ def test_a_board_that_hangs_and_comes_alive_goes_on_in_the_same_boot(make_rig):
     rig = make_rig("microbit:")
     rig.port.ready.get(timeout=SECONDS)
     rig.run("n = [0]")
+    rig.run("n")  # after it the agent is whole, and the device idle
     pid = rig.port.link.pid
     os.kill(pid, signal.SIGSTOP)
     error = rig.fails(rig.submit("n.append(1)", timeout=0.1), LinkTimeout)

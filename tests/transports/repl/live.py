@@ -19,7 +19,7 @@ from klemheist.transports.repl.attach import Attached, Firmware, attach
 from klemheist.transports.repl.conversation import NO_FRAME, Conversation, Do, Outcome, Reply, Step
 from klemheist.transports.repl.frames import Frame
 from klemheist.transports.repl.lines import Procedure
-from klemheist.transports.repl.procedures import applied, numbered, open_namespace
+from klemheist.transports.repl.procedures import applied, numbered
 
 SECONDS: Final = 10.0
 GRACE: Final = 0.25
@@ -73,7 +73,6 @@ class LinkDriver:
         return self.run(applied(self.talk.board, index, source, namespace))
 
     def deploy(self, entry: int, name: str, source: bytes) -> None:
-        self.run(open_namespace(self.talk.board, 1))
         frame, error = self.run(applied(self.talk.board, Entry.EXEC, source, 1, entry, name))
         assert frame.text == "None", error
 

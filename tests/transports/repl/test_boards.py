@@ -14,10 +14,10 @@ from klemheist.transports.repl.agent import FIRST_TASK, Entry
 from klemheist.transports.repl.attach import attach
 from klemheist.transports.repl.conversation import Do, Step
 from klemheist.transports.repl.frames import FrameKind, call_line
-from klemheist.transports.repl.install import remove
+from klemheist.transports.repl.install import complete, remove
 from klemheist.transports.repl.ladder import Rung, ladder
 from klemheist.transports.repl.lines import Gone, Silent, status
-from klemheist.transports.repl.procedures import free_memory, open_namespace
+from klemheist.transports.repl.procedures import free_memory
 from klemheist.transports.repl.values import decode
 
 from .live import LinkDriver
@@ -91,7 +91,6 @@ def test_the_agent_leaves_main_as_it_found_it(url):
             before = repl.exec(names)
         with LinkDriver(board.url) as driver:
             driver.attach()
-            driver.run(open_namespace(driver.talk.board, 1))
             assert value(driver, 1, b"6*7") == 42
             during = driver.bare(b"print('_k'in globals(),'_a'in globals())")
             driver.run(remove())
@@ -127,18 +126,23 @@ def test_where_the_second_half_does_not_fit_the_call_has_a_memory_error_and_othe
     with LinkDriver("sim:") as driver:
         driver.attach()
         driver.talk.board.cramped = True
-        driver.bare(b"_k(-1,'X')('y=lambda:5000',0)")  # it says that so much is free
+        little = b"class gc:\\n collect=lambda:0\\n mem_free=lambda:5000"
+        driver.bare(b"_k(-1,'X')('%s',0)" % little)  # it says that so much is free
         frame, _ = driver.apply(Entry.EVAL, 0, b"[1]")
         assert (frame.kind, decode(frame.text)[0]) == (FrameKind.RAISED, "MemoryError")
         assert value(driver, 0, b"6*7") == 42
         assert driver.bare(b"print('_a'in globals())").strip() == b"False"
 
 
-def test_a_small_heap_gets_the_whole_agent_at_once_and_in_each_boot():
+def test_a_small_heap_is_due_the_whole_agent_in_each_boot():
     with LinkDriver("microbit:") as driver:
         for _ in range(2):
             assert not driver.attach(fresh=True).same_boot
-            assert driver.talk.board.whole
+            assert not driver.talk.board.due
+            assert value(driver, 0, b"6*7") == 42
+            assert driver.talk.board.due
+            assert driver.run(complete(driver.talk.board))
+            assert not driver.talk.board.due
             assert value(driver, 0, b"[1,0.5]") == [1, 0.5]
 
 
@@ -254,10 +258,11 @@ def test_attaching_interrupts_a_running_program_and_says_so():
 def test_a_fresh_attachment_is_a_new_boot():
     with LinkDriver("microbit:") as driver:
         driver.attach()
-        driver.run(open_namespace(driver.talk.board, 1))
+        driver.apply(Entry.EXEC, 1, b"here=1")
         assert not driver.attach(fresh=True).same_boot
-        frame, _ = driver.apply(Entry.EVAL, 1, b"1")
+        frame, error = driver.apply(Entry.EVAL, 1, b"here")
         assert frame.kind is FrameKind.RAISED, "its namespace is gone"
+        assert b"NameError" in error
 
 
 def test_the_ladder_interrupts_a_loop_that_swallows_ctrl_c():

@@ -18,7 +18,7 @@ from klemheist.transports.repl.agent import FIRST_TASK, Entry
 from klemheist.transports.repl.attach import PROBE, soft_reset
 from klemheist.transports.repl.frames import FrameKind, call_line, status_question
 from klemheist.transports.repl.lines import Gone, Silent, status
-from klemheist.transports.repl.procedures import applied, executed, numbered, open_namespace
+from klemheist.transports.repl.procedures import applied, executed, numbered
 from klemheist.transports.repl.values import decode
 
 from .model import ModelBoard, ModelDriver
@@ -56,7 +56,6 @@ class Rig:
         self.driver.up = self.driver.down = bytes
         if not self.driver.attach(count).same_boot:
             run, board = self.driver.run, self.driver.talk.board
-            run(open_namespace(board, 1))
             run(applied(board, Entry.EXEC, SOURCE, 1, MAKE, "make"))
             run(executed(board, f"G[{FAIL}]=S[1]['fail']"))
         self.boots = self.board.boots

@@ -1,0 +1,93 @@
+"""Several calls of one task as one: what waits together is sent, run and answered together.
+
+A batch is one call to the device (one line, one frame), so all that holds for calls holds for it.
+Only quick tasks are called so, for the first answer comes with the last. What a batch has done when
+it breaks off is kept on the device and not done again; what it has not begun is sent again
+(DESIGN 3.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.lines import Procedure
+
+from .call import Call, FairQueue
+
+WINDOW: Final = 8
+"""Calls in one batch (DESIGN 3.2)."""
+QUICK: Final = 0.005
+"""Seconds that a call may take, at its task's pace, to share a batch."""
+
+Arguments = tuple[Any, ...]
+
+
+class Task(Protocol):
+    """What may be called several times at once."""
+
+    pace: float
+    """Seconds that its calls took of late; infinite until one has been seen."""
+
+    def fits(self, board: Board, calls: Sequence[Arguments]) -> bool:
+        """Whether they go out as one line, in this boot."""
+        ...
+
+    def many(self, board: Board, calls: Sequence[Arguments]) -> Procedure[list[object]]:
+        """Make the calls; return what came of each: a value, or the exception that it raised.
+
+        There are fewer results than calls where one raised: those behind it have not begun.
+        """
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Batch(Call):
+    """Calls under way together; its own future is nobody's."""
+
+    members: list[Call] = field(default_factory=list)
+
+
+def gather(first: Call, queue: FairQueue, board: Board, now: float, generation: int) -> Call:
+    """Return a batch of `first` and what waits behind it, or `first` where there is nothing alike.
+
+    Args:
+        first: taken from the queue.
+        queue: those that wait.
+        board: what is known of the device.
+        now: monotonic seconds.
+        generation: the device's.
+    """
+    task = first.task
+    if task is None or task.pace > QUICK or not queue:
+        return first
+    members, calls = [first], [first.arguments]
+    while len(members) < WINDOW and (call := queue.peek(first.owner)) is not None:
+        alike = call.task is task and call.idempotent == first.idempotent
+        meant = call.deadline > now and call.generation in (0, generation)
+        if not (alike and meant and not call.future.done()):
+            break
+        if not task.fits(board, [*calls, call.arguments]):
+            break
+        queue.remove(call)
+        members.append(call)
+        calls.append(call.arguments)
+    if len(members) == 1:
+        return first
+    for member in members[1:]:
+        member.tries += 1
+    return Batch(
+        lambda board: task.many(board, calls),
+        first.owner,
+        min(member.deadline for member in members),
+        first.label,
+        first.idempotent,
+        members=members,
+    )
+
+
+def each_of(call: Call) -> list[Call]:
+    """Return the calls that a call stands for."""
+    return call.members if isinstance(call, Batch) else [call]

@@ -1,0 +1,95 @@
+"""Calls of one task that wait together are made together: one line, one frame (DESIGN 3.2).
+
+On the device `BM` makes them one after the other and keeps in `BP` what each gave. What breaks off
+(an exception, an interruption, a result that no literal can say) ends the batch there; what is in
+`BP` is then fetched piece by piece, and nothing runs twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from klemheist.actors.errors import DeviceError, DeviceMemoryError
+from klemheist.actors.sources import Source
+from klemheist.transports.repl.agent import Entry
+from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.frames import FrameKind
+from klemheist.transports.repl.install import complete
+from klemheist.transports.repl.lines import Procedure
+from klemheist.transports.repl.procedures import evaluated, executed, numbered, one_line
+from klemheist.transports.repl.values import ResultTypeError, decode
+
+from .answers import value_of
+from .remote import Namespace
+
+_MADE_TOGETHER: Final = (
+    "BP=[]",
+    """\
+def BM(i,a):
+ BP.clear()
+ for x in a:BP.append(G[i](*x))
+ return BP""",
+    f"G[{int(Entry.MANY)}]=BM",
+)
+_ERRORS: Final = (DeviceError, DeviceMemoryError, ResultTypeError)
+
+
+class Together:
+    """One task of one session, which may be called several times at once."""
+
+    def __init__(self, namespace: Namespace, source: Source) -> None:
+        self._namespace = namespace
+        self._source = source
+        self.pace = float("inf")
+        """See `device.batch.Task`."""
+
+    def makes(self, namespace: Namespace, source: Source) -> bool:
+        """Whether it makes the calls of this very task."""
+        return self._namespace is namespace and self._source.hash == source.hash
+
+    def fits(self, board: Board, calls: Sequence[tuple[Any, ...]]) -> bool:
+        """Whether the calls go out as one line, the task being deployed in this boot."""
+        entry = self._namespace.entry_now(board, self._source)
+        return entry is not None and one_line(board, Entry.MANY, (entry, tuple(calls))) is not None
+
+    def many(self, board: Board, calls: Sequence[tuple[Any, ...]]) -> Procedure[list[object]]:
+        """Make the calls; see `device.batch.Task`."""
+        entry = self._namespace.entry_now(board, self._source)
+        assert entry is not None, "they were gathered in this turn"
+        yield from self._prepare(board)
+        answer = yield from numbered(board, Entry.MANY, entry, tuple(calls))
+        if answer[0].kind is FrameKind.VALUE:
+            values = decode(answer[0].text)
+            assert isinstance(values, list)
+            return values
+        results = yield from self._kept(board)
+        if len(results) < len(calls):
+            try:
+                results.append((yield from value_of(board, answer, self._namespace.tracer)))
+            except _ERRORS as error:
+                results.append(error)
+        return results
+
+    def _prepare(self, board: Board) -> Procedure[None]:
+        """Send what makes calls together, once a boot."""
+        if board.facts.get("calls together") != board.boot:
+            yield from complete(board)
+            for statement in _MADE_TOGETHER:
+                answer = yield from executed(board, statement)
+                yield from value_of(board, answer, self._namespace.tracer)
+            board.facts["calls together"] = board.boot
+
+    def _kept(self, board: Board) -> Procedure[list[object]]:
+        """Fetch what a batch that broke off has done, one by one."""
+        answer = yield from evaluated(board, "len(BP)")
+        done = yield from value_of(board, answer, self._namespace.tracer)
+        assert isinstance(done, int)
+        results: list[object] = []
+        for index in range(done):
+            answer = yield from evaluated(board, f"BP[{index}]")
+            try:
+                results.append((yield from value_of(board, answer, self._namespace.tracer)))
+            except _ERRORS as error:
+                results.append(error)
+        return results
