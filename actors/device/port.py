@@ -18,6 +18,7 @@ from loguru import logger
 from klemheist.actors.done import Done
 from klemheist.actors.errors import CapabilityError
 from klemheist.actors.operation import copy_to
+from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.timers import TIMERS
 from klemheist.transports.errors import LinkLost, LinkTimeout
@@ -62,6 +63,9 @@ class DeviceEvent:
     same_boot: bool = False
     data: bytes = b""
 
+
+SETTLE_WITHIN: Final = 30.0
+"""Seconds for what is owed to a device that is up; after them it waits for its next comeback."""
 
 _OVER: Final = (DeviceState.FAILED, DeviceState.STOPPED)
 
@@ -207,6 +211,15 @@ class Port:
             self._kept.append((call, call.future))
         self.hand_over()
         return call.future
+
+    def settle(self) -> None:
+        """Have what is owed done now, where the device was back before it was owed.
+
+        Otherwise it is done when the device is up again, before anybody has a turn.
+        """
+        if self.debts and self.is_up:
+            ends = SYSTEM_CLOCK.monotonic() + SETTLE_WITHIN
+            self.submit(Call(self.debts.pay, "/owed", ends, "owed cleanup", idempotent=True))
 
     def hand_over(self) -> None:
         """Give the calls that were kept to the actor that drives the device now, if one does."""

@@ -125,6 +125,7 @@ class ResourceCleaner(Cleaner):
             resource.undo,
             boot=None if resource.persistent else self.core.port.board.boot,
         )
+        self.core.port.settle()
         return True
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from klemheist.actors.errors import BudgetExceeded, DeviceError
 from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.install import complete
 from klemheist.transports.repl.lines import Procedure
 from klemheist.transports.repl.procedures import evaluated, free_memory, unbind
 
@@ -89,6 +90,7 @@ class Meter:
     def _ready(self, board: Board) -> Procedure[None]:
         """See that the namespace exists; in a new boot the account begins with it."""
         if self._boot != board.boot or self._namespace.boot != board.boot:
+            yield from complete(board)  # the agent's second half is nobody's
             before = yield from _free(board)
             yield from self._namespace.ready(board)
             self.used = max(0, before - (yield from _free(board)))

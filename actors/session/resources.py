@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from klemheist.actors.done import Done
+from klemheist.actors.operation import BEHALF
 from klemheist.transports.repl.values import ArgumentError
 
 from .claims import wanted
@@ -151,9 +151,6 @@ class ResourceUsageStats:
     """The most that it may hold; None for no limits."""
 
 
-_local = threading.local()
-
-
 class during_cleanup:  # noqa: N801 -- reads as a statement: `with during_cleanup(id):`
     """Marks this thread as running a cleanup of one session: its calls are admitted (DESIGN 4)."""
 
@@ -161,12 +158,12 @@ class during_cleanup:  # noqa: N801 -- reads as a statement: `with during_cleanu
         self._session_id = session_id
 
     def __enter__(self) -> None:
-        _local.cleaning = self._session_id
+        BEHALF.of = self._session_id
 
     def __exit__(self, *_: object) -> None:
-        _local.cleaning = None
+        BEHALF.of = None
 
 
 def is_cleaning(session_id: str) -> bool:
     """Whether this thread runs a cleanup of that session."""
-    return getattr(_local, "cleaning", None) == session_id
+    return getattr(BEHALF, "of", None) == session_id

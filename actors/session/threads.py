@@ -193,6 +193,7 @@ class ThreadCleaner(Cleaner):
         error = stopped.exception()
         if isinstance(error, LinkError):
             self._owe(entry)
+            self.core.port.settle()
             self.report(entry, error, owed=True)
         elif error is not None or stopped.get():
             self.report(entry, error)

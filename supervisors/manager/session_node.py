@@ -153,6 +153,7 @@ class SessionNode(Supervisor):
             if isinstance(future.exception(), LinkError):
                 label = f"{core.session_id}/namespace"
                 core.port.debts.add(Debt(label, namespace.close, namespace.opened))
+                core.port.settle()
             settled.set(None)
 
         closing.add_done_callback(closed)

@@ -137,3 +137,14 @@ def test_a_tracker_that_crashed_while_nothing_is_started_any_more_is_stood_in_fo
     gate.set()
     ending.get(timeout=SECONDS)
     assert cleaned == [1]
+
+
+def test_what_becomes_owed_when_the_device_is_back_already_is_done_at_once(manager):
+    """It waited for the next time that the device would be away."""
+    port = manager.device("sim:")
+    with manager.session("sim:") as session:
+        port.debts.add_code("one", "open('settled.txt', 'w').close()", boot=None)
+        port.settle()
+        assert session.files.exists("settled.txt")
+        session.files.remove("settled.txt")
+    assert not port.debts
