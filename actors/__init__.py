@@ -33,6 +33,9 @@ from klemheist.actors.runtime import (
     zombies,
 )
 from klemheist.actors.session.async_handles import AsyncSession
+from klemheist.actors.session.budget import Budget
+from klemheist.actors.session.claims import Claim
+from klemheist.actors.session.file_system import FileSystemState
 from klemheist.actors.session.functions import AsyncThreadHandle, ThreadHandle
 from klemheist.actors.session.generators import AsyncRemoteGenerator, RemoteGenerator
 from klemheist.actors.session.handles import Session
@@ -80,9 +83,11 @@ __all__ = [
     "AsyncThreadHandle",
     "BackgroundThreadInfo",
     "Bounded",
+    "Budget",
     "Call",
     "CancelToken",
     "Capabilities",
+    "Claim",
     "DeadLetter",
     "DeployedMethodInfo",
     "DeviceEvent",
@@ -92,6 +97,7 @@ __all__ = [
     "Exit",
     "ExitReason",
     "ExitSignal",
+    "FileSystemState",
     "Future",
     "GeneratorTask",
     "GetStatus",

@@ -157,6 +157,50 @@ class SessionLimitError(SessionError):
     advice = "end a session, or raise SessionOptions.max_concurrent_sessions"
 
 
+class DeviceBusy(SessionError):  # noqa: N818 -- as those of links
+    """Another session lives on the device, and one of the two wants it exclusively."""
+
+    is_recoverable = True
+    advice = "end the other session, or wait for its end: session(…, wait=5.0)"
+
+
+class BudgetExceeded(SessionError):  # noqa: N818 -- says what happened
+    """The session would hold more than its `Budget`; nothing was changed, or it was undone."""
+
+    advice = "give something back first, or give the session a larger Budget"
+
+    def __init__(self, what: str, *, wanted: int, limit: int) -> None:
+        super().__init__(
+            f"{what}: {wanted} would be held, the session's budget is {limit}; "
+            f"give something back, or raise Budget({what}=…)"
+        )
+        self.what = what
+        """Which limit: memory, threads or cost."""
+        self.wanted = wanted
+        """What it would have come to."""
+        self.limit = limit
+
+
+class ResourceConflict(SessionError):  # noqa: N818 -- says what happened
+    """Another resource has claimed the same pin, timer, file or whatever it is (SES-017)."""
+
+    advice = "use another one, or end the session that holds it"
+
+    def __init__(
+        self, device: str, kind: str, name: str, session_id: str, resource_id: str
+    ) -> None:
+        super().__init__(
+            f"{kind} {name} of {device} is held by {resource_id!r} of session {session_id}; "
+            "use another one, or end that session"
+        )
+        self.kind = kind
+        self.name = name
+        self.session_id = session_id
+        """The session that holds it."""
+        self.resource_id = resource_id
+        """The resource that holds it."""
+
+
 class SessionFaulted(SessionError):  # noqa: N818 -- DESIGN 5 names it
     """The session could not be brought back after a fault, or its policy forbids it."""
 

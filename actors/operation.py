@@ -14,6 +14,7 @@ for and raises `FutureCancelled` in the generator, which may clean up and yield 
 from __future__ import annotations
 
 import functools
+import threading
 from _thread import allocate_lock
 from collections import deque
 from collections.abc import Callable, Generator
@@ -40,9 +41,19 @@ def operation(steps: Callable[P, Steps[R]]) -> Callable[P, Future[R]]:
 class Operation:
     """One run of an operation's generator."""
 
-    __slots__ = ("_cancelled", "_lock", "_running", "_steps", "_waits_for", "_wake", "future")
+    __slots__ = (
+        "_behalf",
+        "_cancelled",
+        "_lock",
+        "_running",
+        "_steps",
+        "_waits_for",
+        "_wake",
+        "future",
+    )
 
     def __init__(self, steps: Steps[Any]) -> None:
+        self._behalf = getattr(BEHALF, "of", None)
         self._steps = steps
         self._waits_for: Future[Any] | None = None
         self._wake: deque[Future[Any]] = deque()
@@ -70,6 +81,14 @@ class Operation:
             return self._wake.popleft()
 
     def _step(self, ready: Future[Any]) -> None:
+        outer = getattr(BEHALF, "of", None)
+        BEHALF.of = self._behalf
+        try:
+            self._run(ready)
+        finally:
+            BEHALF.of = outer
+
+    def _run(self, ready: Future[Any]) -> None:
         error = ready.exception()
         if self._cancelled is not None:
             error, self._cancelled = FutureCancelled(self._cancelled), None
@@ -114,6 +133,10 @@ def copy_to(follower: Future[Any], future: Future[Any]) -> None:
 
     future.add_done_callback(copy)
 
+
+BEHALF: Final = threading.local()
+"""`of`: for whom this thread works. An operation's steps work for whom it was begun, whichever
+thread they run on: one that cleans up may come by while it waits for something else."""
 
 _START: Final[Future[Any]] = Future()
 _START.set(None)

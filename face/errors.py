@@ -28,6 +28,9 @@ KlemheistError
 │   ├── SessionClosed
 │   ├── SessionNotFound
 │   ├── SessionLimitError
+│   ├── DeviceBusy
+│   ├── BudgetExceeded
+│   ├── ResourceConflict
 │   ├── SessionFaulted
 │   ├── StaleHandle
 │   ├── QueueFull
@@ -44,9 +47,11 @@ KlemheistError
 from __future__ import annotations
 
 from klemheist.actors.errors import (
+    BudgetExceeded,
     CallCancelled,
     CapabilityError,
     DeviceAttributeError,
+    DeviceBusy,
     DeviceDiskFullError,
     DeviceError,
     DeviceFileError,
@@ -62,6 +67,7 @@ from klemheist.actors.errors import (
     PathError,
     QueueFull,
     ResourceCleanupError,
+    ResourceConflict,
     SessionClosed,
     SessionError,
     SessionFaulted,
@@ -87,10 +93,12 @@ from klemheist.transports.repl.values import ArgumentError, ResultTypeError
 
 __all__ = [
     "ArgumentError",
+    "BudgetExceeded",
     "CallCancelled",
     "CapabilityError",
     "CodeSyntaxError",
     "DeviceAttributeError",
+    "DeviceBusy",
     "DeviceDiskFullError",
     "DeviceError",
     "DeviceFileError",
@@ -115,6 +123,7 @@ __all__ = [
     "PathError",
     "QueueFull",
     "ResourceCleanupError",
+    "ResourceConflict",
     "ResultTypeError",
     "SessionClosed",
     "SessionError",

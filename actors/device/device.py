@@ -192,6 +192,13 @@ class Device(Actor):
         """Tell the callers; the link stays open for the next incarnation."""
         self._let_go("its actor crashed and is started anew")
 
+    def post_lost(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
+        """Tell the caller of a call that was still on its way in."""
+        if fn == self._admit:
+            (call,) = args
+            lost = LinkLost(f"{call.label}: {self.port.url}: its actor crashed; call again")
+            call.future.set_exception(lost)
+
     def _was_killed(self, ended: Future[ExitReason]) -> None:
         """A kill runs no hook, and still nobody must wait for an answer."""
         if ended.get() == ExitReason.KILLED:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -18,6 +19,7 @@ from loguru import logger
 from klemheist.actors.done import Done
 from klemheist.actors.errors import CapabilityError
 from klemheist.actors.operation import copy_to
+from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.timers import TIMERS
 from klemheist.transports.errors import LinkLost, LinkTimeout
@@ -73,6 +75,9 @@ class DeviceEvent:
     same_boot: bool = False
     data: bytes = b""
 
+
+SETTLE_WITHIN: Final = 30.0
+"""Seconds for what is owed to a device that is up; after them it waits for its next comeback."""
 
 _OVER: Final = (DeviceState.FAILED, DeviceState.STOPPED)
 
@@ -142,6 +147,8 @@ class Port:
         """Cleanup that is owed to the device."""
         self.counters = Counters()
         self.meter = Meter()
+        self.metrics: Counter[str] = Counter()
+        """What users count about it (SES-081)."""
         self._kept: list[tuple[Call, Future[Any]]] = []
         self._listeners: list[Callable[[DeviceEvent], object]] = []
         self._reporter = Reporter(self.report)
@@ -178,6 +185,11 @@ class Port:
             DeviceState.FAILED,
             DeviceState.STOPPED,
         )
+
+    @property
+    def is_up(self) -> bool:
+        """Whether an actor drives it, and calls are made there just now."""
+        return self.brain is not None and self.state is DeviceState.UP
 
     @property
     def capabilities(self) -> Capabilities | None:
@@ -227,6 +239,15 @@ class Port:
             self._kept.append((call, call.future))
         self.hand_over()
         return call.future
+
+    def settle(self) -> None:
+        """Have what is owed done now, where the device was back before it was owed.
+
+        Otherwise it is done when the device is up again, before anybody has a turn.
+        """
+        if self.debts and self.is_up:
+            ends = SYSTEM_CLOCK.monotonic() + SETTLE_WITHIN
+            self.submit(Call(self.debts.pay, "/owed", ends, "owed cleanup", idempotent=True))
 
     def hand_over(self) -> None:
         """Give the calls that were kept to the actor that drives the device now, if one does."""

@@ -32,19 +32,21 @@ class FileLog:
     __slots__ = ("_kept", "on_operation")
 
     def __init__(self) -> None:
-        self._kept: deque[FileOperation] = deque(maxlen=MOST_KEPT)
+        self._kept: deque[FileOperation] | None = None  # most sessions do nothing with files
         self.on_operation: Callable[[FileOperation], object] = _nobody
         """Told of each, on the turn that ended it: it must not block."""
 
     def add(self, operation: FileOperation) -> None:
         """Keep one, and tell."""
+        if self._kept is None:
+            self._kept = deque(maxlen=MOST_KEPT)
         self._kept.append(operation)
         self.on_operation(operation)
 
     @property
     def operations(self) -> tuple[FileOperation, ...]:
         """What is kept."""
-        return tuple(self._kept)
+        return tuple(self._kept or ())
 
 
 def _nobody(_: FileOperation) -> None:

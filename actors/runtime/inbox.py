@@ -105,7 +105,11 @@ class InlineInbox:
         with self._lock:
             self._closed = True
             left, self._items = self._items, deque()
-        self.actor, self.take = None, self._nobody
+        actor, self.actor, self.take = self.actor, None, self._nobody
+        if actor is not None:
+            for item in left:
+                if type(item) is tuple:
+                    actor.post_lost(*item)
         if keep:
             self._left = [item for item in left if type(item) is not tuple]
             return

@@ -25,7 +25,7 @@ from klemheist.actors.runtime.future import Future
 from klemheist.transports.errors import LinkError
 
 from .core import SessionCore
-from .status import Turn
+from .status import SessionStatus, Turn
 
 
 class SessionActor(Actor):
@@ -37,15 +37,16 @@ class SessionActor(Actor):
         super().__init__()
         self.core = core
         self._recovers = recovers
-        self._log = core.report
         self._unlisten: Callable[[], None] = lambda: None
 
     # -- life --------------------------------------------------------------------------------------
 
     def on_restart(self, reason: ExitReason, attempt: int) -> None:  # noqa: ARG002 -- a hook
         """A crash of this actor is a new attachment of the same session."""
-        self._log.warning("session restarted after {}", reason)
+        self.core.report.warning("session restarted after {}", reason)
         self.core.attach()
+        if self.core.status is SessionStatus.RECOVERING and not self.core.port.is_away:
+            self.core.recover().add_done_callback(partial(self.post, self._recovered))
 
     def on_start(self) -> None:
         """Watch the device, and the idle limit."""
@@ -98,7 +99,7 @@ class SessionActor(Actor):
     def _unasked(self, future: Future[Any]) -> None:
         error = future.exception()
         if error is not None:
-            self._log.warning("a message failed, and nobody asked for its answer: {}", error)
+            self.core.report.warning("a message failed, and nobody asked for its answer: {}", error)
 
     # -- the device --------------------------------------------------------------------------------
 
@@ -113,7 +114,7 @@ class SessionActor(Actor):
 
     def _down(self, reason: str) -> None:
         if self.core.move(Turn.DOWN):
-            self._log.info("device is away: {}", reason)
+            self.core.report.info("device is away: {}", reason)
 
     def _up(self, up: DeviceUp) -> None:
         if up.same_boot:
@@ -133,7 +134,7 @@ class SessionActor(Actor):
     def _fault(self, why: str) -> None:
         if self.core.move(Turn.FAULT):
             self.core.fault = why
-            self._log.error("session faulted: {}", why)
+            self.core.report.error("session faulted: {}", why)
             self.core.end()
 
     # -- the idle limit ----------------------------------------------------------------------------
@@ -145,7 +146,7 @@ class SessionActor(Actor):
         if left > 0:
             self.schedule(left, _IDLE)
         else:
-            self._log.warning("session was not used for {} s and is ended", limit)
+            self.core.report.warning("session was not used for {} s and is ended", limit)
             self.core.end()
 
 

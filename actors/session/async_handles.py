@@ -161,7 +161,7 @@ class AsyncSession(SessionView):
             ArgumentError: it is no expression; nothing was sent.
         """
         held = await root(self._core, expression).held()
-        return AsyncProxy(Expression.of(self._core, held))
+        return AsyncProxy(Expression.of(self._core, held, self._hold))
 
     async def sync_time(self, samples: int = 8) -> TimeSync:
         """Compare the device's clock with the host's; `host_time` goes by the last comparison.

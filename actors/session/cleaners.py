@@ -18,7 +18,7 @@ from klemheist.actors.runtime.timers import TIMERS
 from klemheist.transports.errors import LinkError
 
 from .core import SessionCore
-from .ledger import Act, Entry, EntryKind
+from .ledger import Act, Entry, EntryKind, EntryState
 from .resources import CancelToken, Resource, during_cleanup
 
 
@@ -107,23 +107,25 @@ class ResourceCleaner(Cleaner):
 
     def _overdue(self, entry: Entry, token: CancelToken) -> None:
         token.cancel("the time for this cleanup is up")
-        self.report(entry, TimeoutError(f"{entry.key}: its cleanup did not end in time"))
+        late = TimeoutError(f"{entry.key}: its cleanup did not end in time")
+        self.report(entry, late, owed=not self.core.port.is_up and self._owe(entry))
 
     def _ended(self, entry: Entry, future: Future[None]) -> None:
         error = future.exception()
-        resource: Resource = entry.held
-        away = isinstance(error, LinkError) and self._owe(resource)
-        self.report(entry, error, owed=away)
+        failed = isinstance(error, LinkError) or (error is not None and not self.core.port.is_up)
+        self.report(entry, error, owed=failed and self._owe(entry))
 
-    def _owe(self, resource: Resource) -> bool:
+    def _owe(self, entry: Entry) -> bool:
         """Leave the cleanup to the device's debts, where there is code for it (DESIGN 4)."""
-        if resource.undo is None:
+        resource: Resource = entry.held
+        if resource.undo is None or entry.state is not EntryState.CLEANING:
             return False
         self.core.port.debts.add_code(
             f"{self.core.session_id}/{resource.resource_id}",
             resource.undo,
             boot=None if resource.persistent else self.core.port.board.boot,
         )
+        self.core.port.settle()
         return True
 
 

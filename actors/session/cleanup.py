@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from klemheist.actors.messages import Cleaned, Cleanup
-from klemheist.actors.operation import Steps, operation
+from klemheist.actors.operation import Steps, operation, shielded
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.timers import TIMERS
@@ -57,11 +57,15 @@ class Cleanups:
         return self._clean(entry, SYSTEM_CLOCK.monotonic() + limit)
 
     def _clean(self, entry: Entry, deadline: float) -> Future[Cleaned]:
-        waiting = self._waiting[entry.number] = Future()
+        """Have one entry cleaned up; whoever wants the same meanwhile gets the same answer."""
+        fresh: Future[Cleaned] = Future()
+        waiting = self._waiting.setdefault(entry.number, fresh)
+        if waiting is not fresh:
+            return shielded(waiting)
         overdue = TIMERS.call_at(deadline + SLACK, self._overdue, entry)
         waiting.add_done_callback(lambda _: overdue.cancel())
         self._tell(entry, deadline)
-        return waiting
+        return shielded(waiting)
 
     def _tell(self, entry: Entry, deadline: float) -> None:
         """Tell the tracker, and tell it again while it does not answer: it may have crashed."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from klemheist.actors.device.port import Capabilities
+from klemheist.transports.repl.values import ArgumentError
 
 from .tracker import TrackerView
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from klemheist.actors.done import Done
 
     from .core import SessionCore
@@ -43,7 +47,7 @@ class ExecutorContext:
 
 
 class DeviceContext:
-    """The device, as one of its sessions sees it (SES-026, SES-078 to SES-080)."""
+    """The device, as one of its sessions sees it (SES-026, SES-078 to SES-081)."""
 
     def __init__(self, core: SessionCore) -> None:
         self._core = core
@@ -87,3 +91,29 @@ class DeviceContext:
         """Return what it says of itself."""
         found = self._core.port.require()
         return {"url": self.url, "platform": found.platform, "firmware": found.firmware}
+
+    def register_protocol_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Add numbers of your own about how the device is talked to (SES-081).
+
+        They add up over all sessions of the device; `get_protocol_metrics` has them, and those of
+        Klemheist. Without `SessionOptions.enable_session_metrics` nothing is kept (SES-097).
+
+        Args:
+            metrics: name -> what is added to it, such as `{"retries": 1}`.
+
+        Raises:
+            ArgumentError: a value is no number, or the name is one of Klemheist's own.
+        """
+        own = asdict(self._core.port.counters)
+        for name, value in metrics.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ArgumentError(f"metric {name}={value!r}: give a number")
+            if name in own:
+                raise ArgumentError(f"metric {name} is counted by Klemheist; use another name")
+        if self._core.options.enable_session_metrics:
+            self._core.port.metrics.update(metrics)
+
+    def get_protocol_metrics(self) -> dict[str, float]:
+        """Return what was counted on this device: by Klemheist, and by `register_…`."""
+        port = self._core.port
+        return {**asdict(port.counters), **port.metrics}

@@ -23,6 +23,7 @@ from klemheist.transports.repl.values import ArgumentError, decode, encode_argum
 
 from .answers import Place
 from .ledger import EntryKind
+from .names import check_code, check_names
 from .objects import Objects
 from .remote import Piece, Setup
 from .resources import CancelToken, DeployedMethodInfo, is_cleaning
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from klemheist.transports.repl.conversation import Board
     from klemheist.transports.repl.lines import Procedure
 
+    from .budget import Budget
+    from .claims import Claims
+    from .file_system import FileSystemCache
     from .ledger import Journal
     from .options import SessionOptions
     from .remote import Numbers
@@ -66,12 +70,16 @@ class SessionCore(SessionState):
         options: SessionOptions,
         *,
         journal: Journal | None = None,
+        claims: Claims | None = None,
+        budget: Budget | None = None,
     ) -> None:
-        super().__init__(port, numbers, options, journal=journal)
+        super().__init__(port, numbers, options, journal=journal, claims=claims, budget=budget)
         self.objects = Objects(self)
         self.time_sync: TimeSync | None = None
-        self._calls: set[Future[Any]] = set()
-        """The user's calls that wait or run: they end with the session."""
+        self._calls: dict[Future[Any], bool] = {}
+        """The user's calls that wait or run, and whether they are a cleanup's: the others end with
+        the session."""
+        self._file_cache: FileSystemCache | None = None
         self._tasks: dict[str, Together] = {}
         self.namespace.on_deployed = self._deployed
         self.namespace.on_void = partial(
@@ -79,6 +87,20 @@ class SessionCore(SessionState):
             EntryKind.DEPLOYMENT,
             lambda entry: False,  # noqa: ARG005
         )
+
+    @property
+    def file_cache(self) -> FileSystemCache:
+        """What the session knows of the device's directories; it goes with the session."""
+        if self._file_cache is None:
+            from .file_system import FileSystemCache  # noqa: PLC0415 -- it imports the files' core
+
+            self._file_cache = FileSystemCache()
+        return self._file_cache
+
+    def ended(self) -> None:
+        """Tell everybody that it is over; nothing of the device is known any more (SES-076)."""
+        self._file_cache = None
+        super().ended()
 
     def submit(
         self,
@@ -146,10 +168,22 @@ class SessionCore(SessionState):
         """Whether a call of the user waits or runs."""
         return bool(self._calls)
 
+    def calls(self) -> tuple[Future[Any], ...]:
+        """Return the user's calls that wait or run."""
+        return tuple(self._calls)
+
     def stop_calls(self) -> None:
         """Cancel the user's calls: the end of a session does not wait for them."""
+        for future, cleans in tuple(self._calls.items()):
+            if not cleans:
+                future.cancel(f"session {self.session_id} ends")
+            elif self.port.is_away:  # it was called before the end began
+                future.set_exception(_away(self.port))
+
+    def stop_all_calls(self) -> None:
+        """Cancel what cleanups still wait for, too: their time is up."""
         for future in tuple(self._calls):
-            future.cancel(f"session {self.session_id} ends")
+            future.cancel(f"session {self.session_id} has ended")
 
     def abandon(self) -> None:
         """End without any cleanup: nobody waits any longer, nothing more is taken."""
@@ -177,9 +211,10 @@ class SessionCore(SessionState):
         Raises:
             CodeSyntaxError: it is no Python; nothing was sent.
         """
-        return self.submit(
-            self._procedure(code), label="execute", timeout=timeout, on_output=on_output
-        )
+        procedure = self._procedure(code)
+        if self.meter is not None:
+            procedure = self.meter.metered(procedure)
+        return self.submit(procedure, label="execute", timeout=timeout, on_output=on_output)
 
     def _procedure(self, code: str) -> Callable[[Board], Procedure[Any]]:
         namespace = self.namespace
@@ -233,13 +268,18 @@ class SessionCore(SessionState):
         if kwargs or not all(type(each) in _PLAIN for each in args):
             encode_arguments(args, kwargs)  # refused here, before anything waits or is sent
         namespace = self.namespace
+        together = not kwargs and self.meter is None and is_plain(args)
+
+        def procedure(board: Board) -> Procedure[Any]:
+            return namespace.call(board, source, args, kwargs)
+
         return self.submit(
-            lambda board: namespace.call(board, source, args, kwargs),
+            procedure if self.meter is None else self.meter.call(source, procedure),
             label=source.name,
             timeout=timeout,
             idempotent=idempotent,
             on_output=on_output,
-            task=None if kwargs or not is_plain(args) else self._together(source),
+            task=self._together(source) if together else None,
             arguments=args,
         )
 
@@ -259,7 +299,8 @@ class SessionCore(SessionState):
         idempotent: bool = False,
     ) -> Any:
         """`call`, waited for on this thread: the short way, where the device is idle."""
-        if not kwargs and self.status is SessionStatus.ACTIVE and not self._outlet.subscriptions:
+        plain = not kwargs and self.meter is None and not self._outlet.subscriptions
+        if plain and self.status is SessionStatus.ACTIVE:
             entry = self.namespace.entry_now(self.port.board, source)
             if entry is not None and is_plain(args) and (timeout is None or timeout > LEAST_NOW):
                 make_call = partial(self._ordinary, source, args, (timeout, idempotent))
@@ -287,9 +328,12 @@ class SessionCore(SessionState):
     def _keep(self, future: Future[Any]) -> Future[Any]:
         """Know a call of the user while it waits or runs: it ends with the session."""
         if not future.done():
-            self._calls.add(future)
-            future.add_done_callback(self._calls.discard)
+            self._calls[future] = is_cleaning(self.session_id)
+            future.add_done_callback(self._ended)
         return future
+
+    def _ended(self, future: Future[Any]) -> None:
+        self._calls.pop(future, None)
 
     def sync_time(self, samples: int) -> Future[TimeSync]:
         """Compare the device's clock with the host's.
@@ -308,11 +352,21 @@ class SessionCore(SessionState):
         return self.submit(procedure, label="sync_time")
 
     def set_up(self, setup: Setup, *, timeout: float | None = None) -> Future[Any]:
-        """Run a setup now, and again in each generation to come."""
+        """Run a setup now, and again in each generation to come.
+
+        Raises:
+            ArgumentError: it binds a name that is ours; nothing was sent.
+        """
+        check_names(setup.values)
+        for piece in setup.pieces:
+            check_code(piece.text)
         namespace = self.namespace
-        return self.submit(
-            lambda board: namespace.set_up(board, setup), label="setup", timeout=timeout
-        )
+
+        def procedure(board: Board) -> Procedure[None]:
+            return namespace.set_up(board, setup)
+
+        metered = procedure if self.meter is None else self.meter.metered(procedure)
+        return self.submit(metered, label="setup", timeout=timeout)
 
     def recover(self) -> Future[Any]:
         """Put back what a new boot has lost; the next call would do it too."""
@@ -362,8 +416,10 @@ def pieces_of(code: str, filename: str = "<code>") -> tuple[Piece, ...]:
 
     Raises:
         CodeSyntaxError: the code is no Python.
+        ArgumentError: it binds a name that is ours.
     """
     check_syntax(code, filename=filename)
+    check_code(code)
     return tuple(
         Piece(
             part.text,

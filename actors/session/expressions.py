@@ -52,21 +52,28 @@ END: Final = object()
 class Expression:
     """An expression over held objects, in the agent's own namespace; nothing is sent by itself."""
 
-    __slots__ = ("core", "handles", "kind", "text")
+    __slots__ = ("core", "handles", "hold", "kind", "text")
 
     def __init__(
-        self, core: SessionCore, text: str, handles: tuple[Handle, ...], kind: str = ""
+        self,
+        core: SessionCore,
+        text: str,
+        handles: tuple[Handle, ...],
+        kind: str = "",
+        hold: object = None,
     ) -> None:
         self.core = core
         self.text = text
         self.handles = handles
         self.kind = kind
+        self.hold = hold
+        """Keeps the session from counting as dropped while it is in use."""
 
     @classmethod
-    def of(cls, core: SessionCore, held: Held) -> Expression:
+    def of(cls, core: SessionCore, held: Held, hold: object) -> Expression:
         """Return the expression that is an object itself."""
         text = f"PO[{core.namespace.number}][{held.handle.number}]"
-        return cls(core, text, (held.handle,), held.kind)
+        return cls(core, text, (held.handle,), held.kind, hold)
 
     def __repr__(self) -> str:
         return f"<proxy {self.kind or self.text} of session {self.core.session_id}>"
@@ -98,7 +105,7 @@ class Expression:
 
     def _longer(self, text: str, *others: object) -> Expression:
         handles = [each for other in others for each in _handles(other)]
-        return Expression(self.core, text, (*self.handles, *handles))
+        return Expression(self.core, text, (*self.handles, *handles), hold=self.hold)
 
     def _said(self, value: object, where: str) -> str:
         """Return a value as source; a proxy as the object that it stands for."""

@@ -21,6 +21,7 @@ from klemheist.actors.files.record import FileOperation
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.streams import Stream
 
+from .file_system import AsyncFileSystemContext, FileSystemContext
 from .files_calls import Report
 from .files_core import FileInfo, Walked
 from .files_sync import SyncingFiles
@@ -35,7 +36,7 @@ Progress = Callable[[int, int], object]
 __all__ = ["AsyncFiles", "FileInfo", "FileOperation", "Files", "SyncResult"]
 
 
-class Files:
+class Files(FileSystemContext):
     """The device's files, for threads.
 
     An error of the device is a `DeviceFileError` that names the path; a file that is not there is a
@@ -197,7 +198,7 @@ class Files:
         self._files.log.add(operation)
 
 
-class AsyncFiles:
+class AsyncFiles(AsyncFileSystemContext):
     """The device's files, for asyncio.
 
     An error of the device is a `DeviceFileError` that names the path; a file that is not there is a

@@ -210,8 +210,9 @@ class GeneratorCore:
 class RemoteGenerator(Iterator[Y], Generic[Y]):
     """A generator on the device, whose values are waited for."""
 
-    def __init__(self, generator: GeneratorCore) -> None:
+    def __init__(self, generator: GeneratorCore, hold: object) -> None:
         self._generator = generator
+        self._hold = hold
 
     def __repr__(self) -> str:
         return repr(self._generator)
@@ -254,8 +255,9 @@ class RemoteGenerator(Iterator[Y], Generic[Y]):
 class AsyncRemoteGenerator(AsyncIterator[Y], Generic[Y]):
     """A generator on the device, whose values are awaited."""
 
-    def __init__(self, generator: GeneratorCore) -> None:
+    def __init__(self, generator: GeneratorCore, hold: object) -> None:
         self._generator = generator
+        self._hold = hold
 
     def __repr__(self) -> str:
         return repr(self._generator)

@@ -159,7 +159,7 @@ class Session(SessionView):
             ArgumentError: it is no expression; nothing was sent.
         """
         held = root(self._core, expression).held().get()
-        return Proxy(Expression.of(self._core, held))
+        return Proxy(Expression.of(self._core, held, self._hold))
 
     def sync_time(self, samples: int = 8) -> TimeSync:
         """Compare the device's clock with the host's; `host_time` goes by the last comparison.

@@ -12,9 +12,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgpack
+
+if TYPE_CHECKING:
+    from .claims import Claims, Wanted
 
 
 class EntryKind(StrEnum):
@@ -80,11 +83,20 @@ class Journal(Protocol):
 
 
 class Ledger:
-    """The entries of one session, numbered in the order of their registration."""
+    """The entries of one session, numbered in the order of their registration.
 
-    def __init__(self, session_id: str, journal: Journal | None = None) -> None:
+    Args:
+        session_id: the session.
+        journal: where the entries are written down.
+        claims: those on the session's device; what is held may have some of them.
+    """
+
+    def __init__(
+        self, session_id: str, journal: Journal | None = None, claims: Claims | None = None
+    ) -> None:
         self.session_id = session_id
         self._journal = journal
+        self._claims = claims
         self._numbers = itertools.count(1)
         self._entries: dict[tuple[EntryKind, str], Entry] = {}
         self._lock = threading.Lock()
@@ -95,12 +107,17 @@ class Ledger:
 
         Returns:
             The entry; None where the ledger is closed: the session's cleanup is past this.
+
+        Raises:
+            ResourceConflict: it claims what another one holds; nothing was registered.
         """
         with self._lock:
             if self._closed:
                 return None
+            self._claim(key, held)
             entry = self._entries.get((kind, key))
             if entry is not None and entry.state is EntryState.HELD:
+                self._unclaim(key, entry.held, but=held)
                 entry.held = held
                 return entry
             entry = Entry(next(self._numbers), kind, key, held)
@@ -112,6 +129,12 @@ class Ledger:
         """Take nothing more."""
         with self._lock:
             self._closed = True
+
+    def let_go(self) -> None:
+        """Take nothing more, and give back all claims: the session has ended."""
+        self.close()
+        if self._claims is not None:
+            self._claims.forget(self.session_id)
 
     def find(self, kind: EntryKind, key: str) -> Entry | None:
         """Return the entry that holds `key`, if it is held."""
@@ -127,6 +150,7 @@ class Ledger:
             entry.state = state
             if state is EntryState.GONE and self._entries.get((entry.kind, entry.key)) is entry:
                 del self._entries[entry.kind, entry.key]
+                self._unclaim(entry.key, entry.held)
         self._write(entry)
         return True
 
@@ -142,10 +166,25 @@ class Ledger:
             if not keep(entry):
                 self.act(entry, Act.DONE)
 
+    def _claim(self, key: str, held: object) -> None:
+        if self._claims is not None and (claims := _claims_of(held)):
+            self._claims.take(claims, self.session_id, key)
+
+    def _unclaim(self, key: str, held: object, *, but: object = None) -> None:
+        if self._claims is not None and (claims := _claims_of(held)):
+            kept = _claims_of(but)
+            gone = [each for each in claims if each not in kept]
+            self._claims.give_back(gone, self.session_id, key)
+
     def _write(self, entry: Entry) -> None:
         if self._journal is not None:
             record = [entry.number, entry.kind.value, entry.key, entry.state.value]
             self._journal.record(self.session_id, msgpack.packb(record))
+
+
+def _claims_of(held: object) -> tuple[Wanted, ...]:
+    found: tuple[Wanted, ...] = getattr(held, "claims", ())
+    return found
 
 
 def cleanup_plan(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from klemheist.transports.repl.values import ArgumentError
 
+from .budget import Budget
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
     """How sessions behave; all times are float seconds.
 
     Raises:
-        ArgumentError: a limit or a time is not positive.
+        ArgumentError: a limit or a time is not positive, or two options contradict each other.
     """
 
     default_session_timeout: float = 1800.0
@@ -31,6 +33,8 @@ class SessionOptions:
     """For each call that is given no `timeout`; counted from its submission."""
     thread_grace: float = 2.0
     """How long a thread on the device may take to stop."""
+    budget: Budget | None = None
+    """The most that each session may hold, where it is given no `budget` of its own."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -40,10 +44,24 @@ class SessionOptions:
             "call_timeout",
             "thread_grace",
         ):
-            if not getattr(self, name) > 0:
-                raise ArgumentError(
-                    f"SessionOptions.{name}={getattr(self, name)!r}: give more than 0"
-                )
+            limit = getattr(self, name)
+            if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit > 0:
+                raise ArgumentError(f"SessionOptions.{name}={limit!r}: give more than 0")
+        self.check_budget(self.budget)
+
+    def check_budget(self, budget: Budget | None) -> None:
+        """See that a budget can be kept with these options.
+
+        Raises:
+            ArgumentError: it is none, or limits what is not tracked.
+        """
+        if budget is not None and not isinstance(budget, Budget):
+            raise ArgumentError(f"budget={budget!r}: give a klemheist.Budget, or None")
+        if budget is not None and budget.cost is not None and not self.enable_resource_tracking:
+            raise ArgumentError(
+                f"Budget(cost={budget.cost}) limits resources, which are not tracked; "
+                "leave enable_resource_tracking on"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class AnyProxy(HasExpression):
     def _wrapped(self, found: Any) -> Any:
         if not isinstance(found, Held):
             return found
-        return type(self)(Expression.of(self._expression.core, found))
+        return type(self)(Expression.of(self._expression.core, found, self._expression.hold))
 
 
 class Proxy(AnyProxy):
@@ -119,7 +119,7 @@ class Proxy(AnyProxy):
 
     def __iter__(self) -> Iterator[Any]:
         held = self._expression.formatted("iter({})").held().get()
-        iterator = Expression.of(self._expression.core, held)
+        iterator = Expression.of(self._expression.core, held, self._expression.hold)
         while (found := iterator.following().get()) is not END:
             yield self._wrapped(found)
 
@@ -184,7 +184,7 @@ class AsyncProxy(AnyProxy):
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         held = await self._expression.formatted("iter({})").held()
-        iterator = Expression.of(self._expression.core, held)
+        iterator = Expression.of(self._expression.core, held, self._expression.hold)
         while (found := await iterator.following()) is not END:
             yield self._wrapped(found)
 

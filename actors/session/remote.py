@@ -28,6 +28,8 @@ from klemheist.transports.repl.values import encode_arguments, is_plain, needs_d
 
 from .answers import Place, Tracer, value_of
 
+LATELY: Final = 4
+"""Entries given back last that are freed on the device once more at a session's end."""
 LIGHT: Final = 200
 """Bytes of a function that is deployed before the agent's second half: it leaves room enough."""
 TAKEN: Final = "__k"
@@ -243,7 +245,9 @@ class Namespace:
         """Drop the namespace and its functions, and collect; return the free memory."""
         if self.opened != board.boot:
             return -1
-        entries = tuple(entry for bound, entry in self.entries.values() if bound)
+        own = (entry for _, entry in self.entries.values())
+        # an upload cut short may have bound the entry that it gave back just now
+        entries = (*own, *self._numbers.free_entries[-LATELY:])
         free: int = yield from drop_namespace(board, self.number, entries)
         self._void()
         return free

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from klemheist.actors.done import Done
 from klemheist.actors.notebook import table
+from klemheist.actors.operation import BEHALF
+from klemheist.transports.repl.values import ArgumentError
+
+from .claims import wanted
+
+if TYPE_CHECKING:
+    from .budget import Budget
 
 
 class CancelToken:
@@ -59,9 +66,26 @@ class Resource:
         persistent: it outlives the device's memory (files, external hardware): its cleanup is owed
             where the device is away. Others are gone with the boot.
         undo: self-contained code for the device that undoes it when the owed cleanup is done.
+        claims: what it has to itself on the device, each as kind and name: `("pin", 25)`. Until it
+            is gone, no other resource of any session there can claim the same (SES-017).
+
+    Raises:
+        ArgumentError: the cost is no whole number or negative, or a claim names nothing.
 
     Source: SES-062.
     """
+
+    __slots__ = (
+        "__dict__",
+        "_cleanup",
+        "claims",
+        "created_at",
+        "estimated_cost",
+        "persistent",
+        "resource_id",
+        "resource_type",
+        "undo",
+    )
 
     def __init__(
         self,
@@ -72,7 +96,11 @@ class Resource:
         estimated_cost: int = 0,
         persistent: bool = False,
         undo: str | None = None,
+        claims: Iterable[tuple[str, int | str]] = (),
     ) -> None:
+        if not isinstance(estimated_cost, int) or estimated_cost < 0:
+            raise ArgumentError(f"estimated_cost={estimated_cost!r}: give a whole number from 0 on")
+        self.claims = tuple(wanted(*each) for each in claims)
         self.resource_type = resource_type
         self.resource_id = resource_id or f"{resource_type}-{uuid.uuid4().hex[:8]}"
         self.estimated_cost = estimated_cost
@@ -118,14 +146,15 @@ class ResourceUsageStats:
     resources_by_type: Mapping[str, int] = field(default_factory=dict)
     background_threads: int = 0
     deployed_methods: int = 0
+    memory: int = 0
+    """Bytes of the device that the session takes; measured only where `Budget.memory` limits it."""
+    budget: Budget | None = None
+    """The most that it may hold; None for no limits."""
 
     def _repr_html_(self) -> str:
         facts = {each.name: getattr(self, each.name) for each in fields(self)}
         kinds = (f"{count} {kind}" for kind, count in self.resources_by_type.items())
         return table("what a session holds", facts | {"resources_by_type": ", ".join(kinds)})
-
-
-_local = threading.local()
 
 
 class during_cleanup:  # noqa: N801 -- reads as a statement: `with during_cleanup(id):`
@@ -135,12 +164,12 @@ class during_cleanup:  # noqa: N801 -- reads as a statement: `with during_cleanu
         self._session_id = session_id
 
     def __enter__(self) -> None:
-        _local.cleaning = self._session_id
+        BEHALF.of = self._session_id
 
     def __exit__(self, *_: object) -> None:
-        _local.cleaning = None
+        BEHALF.of = None
 
 
 def is_cleaning(session_id: str) -> bool:
     """Whether this thread runs a cleanup of that session."""
-    return getattr(_local, "cleaning", None) == session_id
+    return getattr(BEHALF, "of", None) == session_id

@@ -11,11 +11,13 @@ from loguru import logger
 
 from klemheist.actors.device.port import Capabilities
 from klemheist.actors.done import Done
-from klemheist.actors.errors import SessionClosed, SessionFaulted
+from klemheist.actors.errors import ResourceConflict, SessionClosed, SessionFaulted
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.streams import Overflow, Publisher, Subscription
 
-from .ledger import EntryKind, Journal, Ledger
+from .ledger import Entry, EntryKind, Journal, Ledger
+from .meter import Meter
+from .names import check_names
 from .remote import Namespace, Numbers
 from .resources import Resource
 from .status import LIFE, LIVE, SessionStatus, Turn
@@ -23,11 +25,15 @@ from .status import LIFE, LIVE, SessionStatus, Turn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from loguru import Logger
+
     from klemheist.actors.device.port import Port
     from klemheist.actors.messages import Cleaned
     from klemheist.actors.runtime.future import Future
     from klemheist.actors.sources import Source
 
+    from .budget import Budget
+    from .claims import Claims
     from .options import SessionOptions
     from .program import Program
     from .spawn import Spawn
@@ -47,6 +53,39 @@ MINIMAL: Final = Capabilities(
 class SessionState:
     """One logical session on one device: it stays while its actors come and go."""
 
+    __slots__ = (
+        "_lock",
+        "_outlet",
+        "budget",
+        "clean_one",
+        "created_at",
+        "done",
+        "end",
+        "epoch",
+        "exclusive",
+        "fault",
+        "force",
+        "is_alone",
+        "last_used",
+        "ledger",
+        "logical_done",
+        "meter",
+        "minimal",
+        "namespace",
+        "on_registered",
+        "options",
+        "port",
+        "program",
+        "run_cleanups",
+        "session_id",
+        "spawn",
+        "standing",
+        "state",
+        "status",
+        "tasks",
+        "watch",
+    )  # one table of so many names would take 1.3 KB more
+
     def __init__(
         self,
         port: Port,
@@ -54,14 +93,22 @@ class SessionState:
         options: SessionOptions,
         *,
         journal: Journal | None = None,
+        claims: Claims | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.session_id = secrets.token_hex(8)
         self.created_at = datetime.now(UTC)
         self.port = port
         self.options = options
         self.namespace = Namespace(numbers)
-        self.ledger = Ledger(self.session_id, journal)
-        self.report = logger.bind(session=self.session_id, device=port.url)
+        self.ledger = Ledger(self.session_id, journal, claims)
+        self.budget = budget
+        self.meter = (
+            None
+            if budget is None or budget.memory is None
+            else Meter(self.namespace, budget.memory, self._undeployed)
+        )
+        """Measures the memory that it takes, where that is limited."""
         self.status = SessionStatus.CREATING
         self.fault = ""
         """Why it has faulted; empty while it has not."""
@@ -86,6 +133,8 @@ class SessionState:
         """Starts trackers under the session's node; set when it is assembled."""
         self.end: Callable[[], Future[None]] = _not_assembled
         """Ends the session through the tree; set when it is assembled."""
+        self.watch: object = None
+        """Ends it when its user holds nothing of it any more; set by its manager."""
         self.run_cleanups: Callable[[float], Future[list[Cleaned]]] = _not_assembled
         """Cleans up through the trackers; set when it is assembled."""
         self.clean_one: Callable[[EntryKind, str], Future[Cleaned]] = _not_assembled
@@ -96,6 +145,11 @@ class SessionState:
         """Told the type of each resource that is registered."""
         self._outlet: Publisher[bytes] = Publisher()
         self._lock = threading.Lock()
+
+    @property
+    def report(self) -> Logger:
+        """Where the session logs; made anew each time, for a kept one takes 400 bytes."""
+        return logger.bind(session=self.session_id, device=self.port.url)
 
     # -- status -----------------------------------------------------------------------------------
 
@@ -129,6 +183,7 @@ class SessionState:
         """Tell everybody that it is over."""
         self.move(Turn.END)
         self.move(Turn.CLEANED)
+        self.ledger.let_go()
         self._outlet.close()
         reason = self.fault or "ended"
         self.done.close(reason)
@@ -153,12 +208,20 @@ class SessionState:
             "created_at": self.created_at,
             "tasks": tuple(self.tasks),
             "held": tuple(f"{e.kind} {e.key}" for e in self.ledger.entries()),
+            "exclusive": self.exclusive,
+            "budget": self.budget,
+            "memory": 0 if self.meter is None else self.meter.used,
         }
 
     # -- what it knows and holds -------------------------------------------------------------------
 
     def remember(self, source: Source) -> None:
-        """Know a task by name, for `Call` messages."""
+        """Know a task by name, for `Call` messages.
+
+        Raises:
+            ArgumentError: the name is reserved.
+        """
+        check_names((source.name,))
         self.tasks[source.name] = source
 
     def track(self, kind: EntryKind, key: str, held: object) -> None:
@@ -166,12 +229,33 @@ class SessionState:
 
         Raises:
             SessionClosed: the session has ended, or its cleanup is past this.
+            BudgetExceeded: it is more than the session may hold.
+            ResourceConflict: it claims what another resource holds.
+            ArgumentError: a thread has a name that is ours.
         """
-        if self.ledger.register(kind, key, held) is None:
+        if kind is EntryKind.THREAD:
+            check_names((getattr(held, "name", ""),))
+        try:
+            entry = self._admitted_entry(kind, key, held)
+        except ResourceConflict as conflict:
+            self.port.emit("conflict", str(conflict))
+            raise
+        if entry is None:
             raise self.refusal()
         self._tell_registration(kind, key, held)
         if self.spawn is not None:
             self.spawn.tracker(kind)
+
+    def _admitted_entry(self, kind: EntryKind, key: str, held: object) -> Entry | None:
+        if self.budget is None:
+            return self.ledger.register(kind, key, held)
+        with self._lock:  # else two at once would both find room
+            self.budget.check(kind, key, held, self.ledger.entries())
+            return self.ledger.register(kind, key, held)
+
+    def _undeployed(self, name: str) -> None:
+        """Forget a function whose deployment was undone."""
+        self.ledger.drop(EntryKind.DEPLOYMENT, lambda entry: not entry.key.startswith(f"{name}("))
 
     def _tell_registration(self, kind: EntryKind, key: str, held: object) -> None:
         if isinstance(held, Resource):

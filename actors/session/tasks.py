@@ -26,6 +26,8 @@ _AS_IS: Final[Any] = object()
 class AnyTask:
     """What all tasks have in common."""
 
+    _hold: object = None
+
     def __init__(
         self, core: SessionCore, source: Source, options: CallOptions | None = None
     ) -> None:
@@ -56,7 +58,9 @@ class AnyTask:
         """
         given = {"timeout": timeout, "idempotent": idempotent, "on_output": on_output}
         changed: dict[str, Any] = {k: v for k, v in given.items() if v is not _AS_IS}
-        return type(self)(self._core, self.source, replace(self.options, **changed))
+        other = type(self)(self._core, self.source, replace(self.options, **changed))
+        other._hold = self._hold  # noqa: SLF001 -- of the same class
+        return other
 
 
 class RemoteTask(AnyTask, Generic[P, R]):
@@ -94,7 +98,8 @@ class GeneratorTask(AnyTask, Generic[P, Y]):
         Raises:
             ArgumentError: an argument cannot be sent.
         """
-        return RemoteGenerator(GeneratorCore(self._core, self.source, args, kwargs, self.options))
+        generator = GeneratorCore(self._core, self.source, args, kwargs, self.options)
+        return RemoteGenerator(generator, self._hold)
 
 
 class AsyncGeneratorTask(AnyTask, Generic[P, Y]):
@@ -107,7 +112,7 @@ class AsyncGeneratorTask(AnyTask, Generic[P, Y]):
             ArgumentError: an argument cannot be sent.
         """
         generator = GeneratorCore(self._core, self.source, args, kwargs, self.options)
-        return AsyncRemoteGenerator(generator)
+        return AsyncRemoteGenerator(generator, self._hold)
 
 
 class Task(RemoteTask[P, R]):

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from klemheist.actors.device.port import DeviceEvent
+from klemheist.actors.errors import SessionError
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.timers import TIMERS, Timer
@@ -99,6 +100,9 @@ class ThreadCleaner(Cleaner):
         if isinstance(error, LinkError):
             if not self.core.port.board.boot or self.core.port.board.boot == boot:
                 self._later(0.2, entry)  # the same boot may come back; another one is told by `up`
+        elif isinstance(error, SessionError):
+            if self.core.is_active:  # the queue was full; else it is stopped in its turn
+                self._later(0.2, entry)
         elif error is not None:
             self._died(entry, str(error), getattr(error, "traceback", ""))
         elif isinstance(delay := stepped.get(), int | float):
@@ -189,6 +193,7 @@ class ThreadCleaner(Cleaner):
         error = stopped.exception()
         if isinstance(error, LinkError):
             self._owe(entry)
+            self.core.port.settle()
             self.report(entry, error, owed=True)
         elif error is not None or stopped.get():
             self.report(entry, error)
@@ -217,7 +222,7 @@ class ThreadCleaner(Cleaner):
 
     def _owe(self, entry: Entry) -> None:
         record: ThreadRecord = entry.held
-        code = f"U({record.thread_id!r})"
+        code = f"U({record.thread_id!r})if'U'in globals()else 0"
         self.core.port.debts.add_agent_code(
             f"{self.core.session_id}/thread {record.name}", code, boot=record.boot
         )

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
+from .claims import wanted
 from .ledger import Act, EntryKind, EntryState
 from .resources import BackgroundThreadInfo, DeployedMethodInfo, Resource, ResourceUsageStats
 from .threads import ThreadRecord
@@ -77,8 +78,41 @@ class TrackerView:
     # -- resources
 
     def register_resource(self, resource: Resource) -> None:
-        """Hold a resource until the session ends (SES-036)."""
+        """Hold a resource until the session ends (SES-036).
+
+        Raises:
+            SessionClosed: the session has ended, or its cleanup is past this.
+            BudgetExceeded: it costs more than the session's budget has left.
+            ResourceConflict: it claims what another resource holds.
+        """
         self._register(EntryKind.RESOURCE, resource.resource_id, resource)
+
+    def unregister_resource(self, resource_id: str) -> bool:
+        """Forget a resource without its cleanup, and give back its claims.
+
+        Returns:
+            False where none of this id is held.
+        """
+        entry = self._core.ledger.find(EntryKind.RESOURCE, resource_id)
+        return entry is not None and self._core.ledger.act(entry, Act.DONE)
+
+    def claim(self, kind: str, name: int | str) -> Resource:
+        """Have a pin, a timer, a file or anything else of the device to oneself (SES-017).
+
+        It is given back with `unregister_resource`, and at the session's end, however it ends. A
+        second claim of the same session is the first one. Without tracking there are no claims.
+
+        Args:
+            kind: what it is, such as "pin"; your own word does.
+            name: which one; of kind "file", its path.
+
+        Raises:
+            ResourceConflict: another resource there has it; the error names its session.
+        """
+        kind, text = wanted(kind, name)
+        resource = Resource(kind, resource_id=f"{kind} {text}", claims=[(kind, text)])
+        self.register_resource(resource)
+        return resource
 
     def get_active_resources(self) -> tuple[Resource, ...]:
         """Return a snapshot of the resources that are not cleaned up yet (SES-037)."""
@@ -97,6 +131,8 @@ class TrackerView:
             resources_by_type=dict(Counter(each.resource_type for each in resources)),
             background_threads=len(self.get_active_threads()),
             deployed_methods=len(self.get_deployed_methods()),
+            memory=0 if self._core.meter is None else self._core.meter.used,
+            budget=self._core.budget,
         )
 
 

@@ -30,6 +30,8 @@ class SessionView:
 
     _task_class: ClassVar[type[RemoteTask[..., Any]]]
     _thread_class: ClassVar[type[RemoteThread]]
+    _hold: object = None
+    program: Any
 
     def __init__(self, core: SessionCore, ref: Callable[[], ActorRef[Any]]) -> None:
         self._core = core
@@ -38,6 +40,16 @@ class SessionView:
         """Deployments and threads of this session, for executors (SES-064)."""
         self.device_context = self.device = DeviceContext(core)
         """The device, as this session sees it (SES-078)."""
+
+    def hold(self, hold: object) -> None:
+        """Keep an object alive for as long as anything of this session is in use."""
+        parts = [self.executor_context, self.device_context]
+        parts += [getattr(self, name) for name in ("program", "resources", "files")]
+        program = self._core.program
+        names = () if program is None else program.marked
+        parts += [getattr(self.program, name) for name in names if hasattr(self.program, name)]
+        for part in (self, *parts):
+            object.__setattr__(part, "_hold", hold)
 
     def __repr__(self) -> str:
         return f"<session {self.session_id} on {self._core.port.url}, {self.status}>"
@@ -154,7 +166,9 @@ class SessionView:
         """Make a task, or the decorator that makes one."""
 
         def make(function: Callable[..., Any] | None) -> AnyTask:
-            return task_of(self._task_class, self._core, source_of(function, source), options)
+            made = task_of(self._task_class, self._core, source_of(function, source), options)
+            object.__setattr__(made, "_hold", self._hold)
+            return made
 
         return make if function is None and source is None else make(function)
 
@@ -167,7 +181,9 @@ class SessionView:
         """Make a thread, or the decorator that makes one."""
 
         def make(function: Callable[..., Any] | None) -> RemoteThread:
-            return self._thread_class(self._core, source_of(function, source), restart=restart)
+            made = self._thread_class(self._core, source_of(function, source), restart=restart)
+            object.__setattr__(made, "_hold", self._hold)
+            return made
 
         return make if function is None and source is None else make(function)
 

@@ -23,12 +23,13 @@ class RestartWindow:
         check_window(max_restarts, period)
         self.max_restarts = max_restarts
         self.period = period
-        self.moments: deque[float] = deque(maxlen=min(max_restarts + 1, _MOST))
-        """More than that decide nothing."""
+        self.moments: deque[float] | tuple[()] = ()
+        """More than `max_restarts + 1` decide nothing. Most supervisors never need one: it is made
+        at the first restart, for it takes 760 bytes."""
 
     def add(self, now: float) -> bool:
         """Count a restart at `now` (monotonic seconds). True while that is within the limit."""
-        moments = self.moments
+        moments = self._counted()
         while moments and moments[0] < now - self.period:
             moments.popleft()
         moments.append(now)
@@ -38,10 +39,16 @@ class RestartWindow:
         """How many restarts the window holds at `now`."""
         return sum(moment >= now - self.period for moment in self.moments)
 
+    def _counted(self) -> deque[float]:
+        if isinstance(self.moments, tuple):
+            self.moments = deque(maxlen=min(self.max_restarts + 1, _MOST))
+        return self.moments
+
     def resized(self, max_restarts: int, period: float) -> RestartWindow:
         """A window of other limits that remembers what this one does."""
         window = RestartWindow(max_restarts, period)
-        window.moments.extend(self.moments)
+        if self.moments:
+            window._counted().extend(self.moments)
         return window
 
 

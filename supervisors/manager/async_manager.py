@@ -14,7 +14,8 @@ from klemheist.actors.session.async_handles import AsyncSession
 from klemheist.supervisors.core.child import Restart
 
 from .deployment import AsyncStandingProgram
-from .outcome import awaited, quietly_ended, with_result_async
+from .forgotten import unwatched, watched
+from .outcome import awaited_session, quietly_ended, with_result_async
 from .retry import with_retry_async
 from .view import ManagerView, cancellable, ended_by
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from klemheist.actors.device.port import Port
     from klemheist.actors.runtime import Future
+    from klemheist.actors.session.budget import Budget
     from klemheist.actors.session.core import SessionCore
     from klemheist.actors.session.program import Program
     from klemheist.actors.session.resources import CancelToken
@@ -51,6 +53,8 @@ class AsyncSessionManager(ManagerView):
     ) -> AsyncSession:
         """Create a session; end it with `close()`, or with the manager (SES-005).
 
+        One that is dropped without either is ended all the same, with a `ResourceWarning`.
+
         Args:
             device: its URL.
             fallback: where the device does not say what it can, assume the least (SES-099).
@@ -58,12 +62,15 @@ class AsyncSessionManager(ManagerView):
             cancel: gives up when it is cancelled; what was half done is undone (SES-006).
         """
         creating = cancellable(lambda: self._core.create(device, fallback=fallback), cancel)
-        return self._session(await awaited(creating, timeout))
+        return self._watched(await awaited_session(creating, timeout))
 
     async def get_or_create_session(self, device: str) -> AsyncSession:
-        """Return the newest live session on a device, or a new one (SES-007)."""
-        core = self._core.session_on(device)
-        return self._session(core or await self._core.create(device))
+        """Return the newest live session on a device, or a new one (SES-007).
+
+        It lives until it is closed or idle for too long, also where nobody holds it meanwhile.
+        """
+        core = self._core.session_on(device) or await awaited_session(self._core.create(device))
+        return self._session(unwatched(core))
 
     def session(
         self,
@@ -71,6 +78,8 @@ class AsyncSessionManager(ManagerView):
         *,
         program: Program | None = None,
         exclusive: bool = False,
+        wait: float = 0.0,
+        budget: Budget | None = None,
         restart: Restart = Restart.PERMANENT,
         fresh: bool = False,
         resume_app: bool = False,
@@ -81,6 +90,9 @@ class AsyncSessionManager(ManagerView):
             device: its URL.
             program: what to set up; `session.program` is its bound copy.
             exclusive: no other session lives on the device meanwhile.
+            wait: seconds to wait for other sessions to end, where one side is exclusive; first
+                come, first served. Else, or after that, `DeviceBusy` is raised.
+            budget: the most that the session may hold; None for `SessionOptions.budget`.
             restart: `TEMPORARY` faults when the device boots anew; others recover.
             fresh: soft-reset the device when it is opened.
             resume_app: start its own program again when it is closed.
@@ -88,9 +100,15 @@ class AsyncSessionManager(ManagerView):
         options = {"fresh": fresh, "resume_app": resume_app}
         return AsyncSessionContext(
             lambda: self._core.create(
-                device, program=program, exclusive=exclusive, restart=restart, **options
+                device,
+                program=program,
+                exclusive=exclusive,
+                wait=wait,
+                budget=budget,
+                restart=restart,
+                **options,
             ),
-            self._session,
+            self._watched,
         )
 
     async def end_session(self, session_id: str) -> None:
@@ -120,7 +138,7 @@ class AsyncSessionManager(ManagerView):
             BaseException: what `operation` raised, after the cleanup.
             ResourceCleanupError: cleanups failed; its `result` is what `operation` returned.
         """
-        core = await cancellable(lambda: self._core.create(device), cancel)
+        core = await awaited_session(cancellable(lambda: self._core.create(device), cancel))
         ended_by(core, cancel)
         try:
             result = await operation(self._session(core))
@@ -185,6 +203,9 @@ class AsyncSessionManager(ManagerView):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    def _watched(self, core: SessionCore) -> AsyncSession:
+        return watched(self._session(core), core)
+
     def _session(self, core: SessionCore) -> AsyncSession:
         return AsyncSession(core, lambda: self._ref(core), core.program)
 
@@ -198,14 +219,18 @@ class AsyncSessionContext:
         session: Callable[[SessionCore], AsyncSession],
     ) -> None:
         self._create = create
-        self._session = session
+        self._wrap = session
         self._core: SessionCore | None = None
+        self._session: AsyncSession | None = None
+        """Held as long as the `with`, for a body that holds nothing of it."""
 
     async def __aenter__(self) -> AsyncSession:
-        self._core = await self._create()
-        return self._session(self._core)
+        self._core = await awaited_session(self._create())
+        self._session = self._wrap(self._core)
+        return self._session
 
     async def __aexit__(self, error: object, *_: object) -> None:
         assert self._core is not None
         ending = self._core.end()
+        self._session = None
         await (ending if error is None else quietly_ended(ending))  # the first error is told

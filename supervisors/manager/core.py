@@ -26,6 +26,8 @@ from klemheist.supervisors.core.child import Restart, child
 from klemheist.supervisors.tree.dynamic import DynamicSupervisor
 from klemheist.supervisors.tree.ref import SupervisorRef
 from klemheist.supervisors.tree.supervisor import Supervisor
+from klemheist.transports.errors import LinkLost
+from klemheist.transports.repl.values import ArgumentError
 from klemheist.transports.url import parse_url
 
 from .devices import DeviceRecord, Devices
@@ -40,6 +42,8 @@ from .status_socket import StatusServer, wanted
 
 if TYPE_CHECKING:
     from klemheist.actors.device.port import Capabilities, DeviceEvent, Port
+    from klemheist.actors.session.budget import Budget
+    from klemheist.actors.session.claims import Claim
     from klemheist.actors.session.ledger import Journal
     from klemheist.actors.session.program import Program
     from klemheist.supervisors.core.events import TreeEvent
@@ -137,6 +141,10 @@ class ManagerCore:
         """Return the devices that were opened."""
         return self._devices.ports()
 
+    def claims(self) -> tuple[Claim, ...]:
+        """Return what sessions have to themselves on devices."""
+        return self._devices.claims()
+
     def snapshot(self) -> Tree | None:
         """Return the tree; None before anything was started."""
         return None if self._root is None else self._root.snapshot()
@@ -174,6 +182,8 @@ class ManagerCore:
         program: Program | None = None,
         restart: Restart = Restart.PERMANENT,
         exclusive: bool = False,
+        wait: float = 0.0,
+        budget: Budget | None = None,
         standing: bool = False,
         fallback: bool = False,
         **device: Any,
@@ -185,6 +195,8 @@ class ManagerCore:
             program: its setups run first; its teardowns are held.
             restart: `TEMPORARY` faults in a new boot of the device; others recover.
             exclusive: no other session lives on the device while this one does.
+            wait: seconds that it waits for others to end, where they are in its way.
+            budget: the most that it may hold; None for that of the options.
             standing: start all of the program's threads, and never call it idle.
             fallback: do without capabilities that the device does not tell (SES-099).
             device: how the device is opened, where it is not open yet.
@@ -192,13 +204,16 @@ class ManagerCore:
         Raises (in the future):
             SessionClosed: the manager was shut down.
             SessionLimitError: there is no room for one more.
-            SessionError: the device is taken exclusively, or is to be.
+            ArgumentError: two options contradict each other.
+            DeviceBusy: the device is taken exclusively, or is to be.
             CapabilityError: the device does not say what it can (SES-098).
             LinkError: the device cannot be opened.
             DeviceError: a setup failed; nothing is left.
         """
         began = SYSTEM_CLOCK.monotonic()
         self.check(Move.CREATE)
+        budget = budget or self.options.budget
+        self._check_wishes(budget, wait, restart)
         self.sessions.take_room()
         try:
             record = yield self._devices.open(url, device)
@@ -208,7 +223,10 @@ class ManagerCore:
                 )
             if program is not None:
                 program = program.fitting(record.port.capabilities or MINIMAL)
-            core = self._new(record, program, exclusive=exclusive)
+            _check_measurable(budget, record.port)
+            core = self._new(record, program, budget)
+            core.exclusive = exclusive
+            yield from self._admitted(core, wait)
         except BaseException:
             self.sessions.give_room()
             raise
@@ -224,25 +242,47 @@ class ManagerCore:
         core.report.info("session created for device")
         return core
 
+    def _check_wishes(self, budget: Budget | None, wait: float, restart: Restart) -> None:
+        self.options.check_budget(budget)
+        if not wait >= 0:
+            raise ArgumentError(f"wait={wait!r}: give the seconds to wait, or 0 to be refused")
+        if not isinstance(restart, Restart):
+            raise ArgumentError(f"restart={restart!r}: give one of {', '.join(Restart)}")
+
     def _new(
-        self, record: DeviceRecord, program: Program | None, *, exclusive: bool
+        self, record: DeviceRecord, program: Program | None, budget: Budget | None
     ) -> SessionCore:
-        """Make a session's core and register it, so that whatever happens ends it."""
         port = record.port
-        core = SessionCore(port, record.numbers, self.options, journal=self._journal)
-        core.exclusive, core.program = exclusive, program
+        core = SessionCore(
+            port,
+            record.numbers,
+            self.options,
+            journal=self._journal,
+            claims=record.claims,
+            budget=budget,
+        )
+        core.program = program
         core.end = partial(self.end, core)
         core.is_alone = lambda: self.sessions.on(port) == [core]
         core.on_registered = self.monitor.record_resource_registration
-        with self._lock:
-            self.check(Move.CREATE)  # it may have been shut down meanwhile
-            self.sessions.add(core)
         return core
+
+    def _admitted(self, core: SessionCore, wait: float) -> Steps[None]:
+        """Let a session onto its device and register it, so that whatever happens ends it."""
+        try:
+            yield self.sessions.admission.enter(core, wait)
+            with self._lock:
+                self.check(Move.CREATE)  # it may have been shut down meanwhile
+                self.sessions.add(core)
+        except BaseException:
+            self.sessions.admission.leave(core)
+            raise
 
     def _start_node(self, core: SessionCore, record: DeviceRecord, restart: Restart) -> Future[Any]:
         node = self._devices.node(record.port)
         if node is None:
-            raise SessionClosed(f"{record.port.url} was closed; create a new session")
+            self.check(Move.CREATE)
+            raise LinkLost(f"{record.port.url} is being started anew; try again")
         spec = child(
             SessionNode,
             core,
@@ -331,6 +371,7 @@ class ManagerCore:
             self.move(Move.DISPOSE)
             if self._closing is None:
                 self._closing = Future()
+        self.sessions.admission.close(SessionClosed("the manager was closed; make a new one"))
         for core in self.sessions.all():
             core.abandon()
             self.sessions.remove(core, None)
@@ -351,6 +392,7 @@ class ManagerCore:
     @operation
     def _close(self) -> Steps[None]:
         failed: list[ResourceCleanupError] = []
+        self.sessions.admission.close(SessionClosed("the manager was closed; make a new one"))
         for core in reversed(self.sessions.all()):
             try:
                 yield self.end(core)
@@ -366,6 +408,16 @@ class ManagerCore:
         if failed:
             count = sum(len(error.exceptions) for error in failed)
             raise ResourceCleanupError(f"{count} cleanups failed in {len(failed)} sessions", failed)
+
+
+def _check_measurable(budget: Budget | None, port: Port) -> None:
+    if budget is None or budget.memory is None:
+        return
+    known = port.capabilities
+    if known is None or known.free_memory < 0:
+        raise CapabilityError(
+            f"{port.url} does not say how much memory is free; leave Budget.memory out"
+        )
 
 
 def _pass_on(to: Future[None], done: Future[None]) -> None:

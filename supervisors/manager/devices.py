@@ -6,10 +6,13 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from loguru import logger
+
 from klemheist.actors.background import in_background
 from klemheist.actors.device.port import DeviceEvent, Port
 from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.operation import shielded
+from klemheist.actors.session.claims import Claim, Claims
 from klemheist.actors.session.remote import Numbers
 from klemheist.supervisors.core.child import ChildSpec, Restart, child
 from klemheist.supervisors.core.errors import ChildNotFound
@@ -39,6 +42,11 @@ class DeviceRecord:
     numbers: Numbers = field(default_factory=Numbers)
     roster: dict[str, ChildSpec] = field(default_factory=dict)
     """Its live sessions: a node that was restarted starts them again."""
+    claims: Claims = field(init=False)
+    """What its sessions have to themselves there."""
+
+    def __post_init__(self) -> None:
+        self.claims = Claims(self.port.url)
 
 
 class Devices:
@@ -63,6 +71,12 @@ class Devices:
         """Return the devices that were opened."""
         with self._lock:
             return tuple(record.port for record in self._records.values())
+
+    def claims(self) -> tuple[Claim, ...]:
+        """Return what sessions have to themselves, device by device."""
+        with self._lock:
+            records = tuple(self._records.values())
+        return tuple(claim for record in records for claim in record.claims.all())
 
     def open(self, url: str, options: dict[str, Any]) -> Future[DeviceRecord]:
         """Open a device, or find it open; the future is resolved once it is up.
@@ -96,6 +110,9 @@ class Devices:
     def close(self) -> None:
         """See that every link is closed, and tell whoever still waits for a device."""
         for port in self.ports():
+            if port.debts:
+                owed = ", ".join(port.debts.labels())
+                logger.warning("{} was closed while this was owed to it: {}", port.url, owed)
             port.ready.set_exception(LinkLost(f"{port.url} was closed before it was up"))
             port.done.close("closed")
             link, port.link = port.link, None

@@ -13,7 +13,8 @@ from klemheist.actors.session.handles import Session
 from klemheist.supervisors.core.child import Restart
 
 from .deployment import StandingProgram
-from .outcome import got, quietly_ended, with_result
+from .forgotten import unwatched, watched
+from .outcome import got_session, quietly_ended, with_result
 from .retry import with_retry
 from .view import ManagerView, cancellable, ended_by
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from klemheist.actors.device.port import Port
     from klemheist.actors.runtime import Future
+    from klemheist.actors.session.budget import Budget
     from klemheist.actors.session.core import SessionCore
     from klemheist.actors.session.program import Program
     from klemheist.actors.session.resources import CancelToken
@@ -50,6 +52,8 @@ class SessionManager(ManagerView):
     ) -> Session:
         """Create a session; end it with `close()`, or with the manager (SES-005).
 
+        One that is dropped without either is ended all the same, with a `ResourceWarning`.
+
         Args:
             device: its URL.
             fallback: where the device does not say what it can, assume the least (SES-099).
@@ -57,12 +61,15 @@ class SessionManager(ManagerView):
             cancel: gives up when it is cancelled; what was half done is undone (SES-006).
         """
         creating = cancellable(lambda: self._core.create(device, fallback=fallback), cancel)
-        return self._session(got(creating, timeout))
+        return self._watched(got_session(creating, timeout))
 
     def get_or_create_session(self, device: str) -> Session:
-        """Return the newest live session on a device, or a new one (SES-007)."""
-        core = self._core.session_on(device)
-        return self._session(core or self._core.create(device).get())
+        """Return the newest live session on a device, or a new one (SES-007).
+
+        It lives until it is closed or idle for too long, also where nobody holds it meanwhile.
+        """
+        core = self._core.session_on(device) or got_session(self._core.create(device))
+        return self._session(unwatched(core))
 
     def session(
         self,
@@ -70,6 +77,8 @@ class SessionManager(ManagerView):
         *,
         program: Program | None = None,
         exclusive: bool = False,
+        wait: float = 0.0,
+        budget: Budget | None = None,
         restart: Restart = Restart.PERMANENT,
         fresh: bool = False,
         resume_app: bool = False,
@@ -80,6 +89,9 @@ class SessionManager(ManagerView):
             device: its URL.
             program: what to set up; `session.program` is its bound copy.
             exclusive: no other session lives on the device meanwhile.
+            wait: seconds to wait for other sessions to end, where one side is exclusive; first
+                come, first served. Else, or after that, `DeviceBusy` is raised.
+            budget: the most that the session may hold; None for `SessionOptions.budget`.
             restart: `TEMPORARY` faults when the device boots anew; others recover.
             fresh: soft-reset the device when it is opened.
             resume_app: start its own program again when it is closed.
@@ -87,9 +99,15 @@ class SessionManager(ManagerView):
         options = {"fresh": fresh, "resume_app": resume_app}
         return SessionContext(
             lambda: self._core.create(
-                device, program=program, exclusive=exclusive, restart=restart, **options
+                device,
+                program=program,
+                exclusive=exclusive,
+                wait=wait,
+                budget=budget,
+                restart=restart,
+                **options,
             ),
-            self._session,
+            self._watched,
         )
 
     def end_session(self, session_id: str) -> None:
@@ -115,7 +133,7 @@ class SessionManager(ManagerView):
             BaseException: what `operation` raised, after the cleanup.
             ResourceCleanupError: cleanups failed; its `result` is what `operation` returned.
         """
-        core = cancellable(lambda: self._core.create(device), cancel).get()
+        core = got_session(cancellable(lambda: self._core.create(device), cancel))
         ended_by(core, cancel)
         try:
             result = operation(self._session(core))
@@ -178,6 +196,9 @@ class SessionManager(ManagerView):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _watched(self, core: SessionCore) -> Session:
+        return watched(self._session(core), core)
+
     def _session(self, core: SessionCore) -> Session:
         return Session(core, lambda: self._ref(core), core.program)
 
@@ -191,14 +212,18 @@ class SessionContext:
         session: Callable[[SessionCore], Session],
     ) -> None:
         self._create = create
-        self._session = session
+        self._wrap = session
         self._core: SessionCore | None = None
+        self._session: Session | None = None
+        """Held as long as the `with`, for a body that holds nothing of it."""
 
     def __enter__(self) -> Session:
-        self._core = self._create().get()
-        return self._session(self._core)
+        self._core = got_session(self._create())
+        self._session = self._wrap(self._core)
+        return self._session
 
     def __exit__(self, error: object, *_: object) -> None:
         assert self._core is not None
         ending = self._core.end()
+        self._session = None
         (ending if error is None else quietly_ended(ending)).get()  # the first error is told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from loguru import logger
 
@@ -11,6 +11,9 @@ from klemheist.actors.errors import ResourceCleanupError
 from klemheist.actors.operation import shielded
 from klemheist.actors.runtime import AskTimeout, Future
 from klemheist.transports.errors import LinkTimeout
+
+if TYPE_CHECKING:
+    from klemheist.actors.session.core import SessionCore
 
 T = TypeVar("T")
 
@@ -33,6 +36,32 @@ async def awaited(future: Future[T], timeout: float | None) -> T:
         if isinstance(error, LinkTimeout):
             raise
         raise LinkTimeout(f"not done within {timeout} s; what was begun is undone") from error
+
+
+def got_session(creating: Future[SessionCore], timeout: float | None = None) -> SessionCore:
+    """Wait for a session; nobody's session is left where the waiter gives up."""
+    try:
+        return got(creating, timeout)
+    except BaseException:
+        _unwanted(creating)
+        raise
+
+
+async def awaited_session(
+    creating: Future[SessionCore], timeout: float | None = None
+) -> SessionCore:
+    """Await a session; nobody's session is left where the waiter gives up."""
+    try:
+        return await awaited(creating, timeout)
+    except BaseException:
+        _unwanted(creating)
+        raise
+
+
+def _unwanted(creating: Future[SessionCore]) -> None:
+    """Cancel a creation; where it was done in the very moment, end what it made."""
+    creating.cancel("nobody waits for it any more")
+    creating.add_done_callback(lambda done: done.exception() or done.get().end())
 
 
 def quietly_ended(ending: Future[None]) -> Future[None]:

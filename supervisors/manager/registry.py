@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from klemheist.actors.errors import SessionError, SessionLimitError, SessionNotFound
+from klemheist.actors.errors import SessionLimitError, SessionNotFound
 
+from .admission import Admission
 from .stats import SessionStats
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Registry:
     """
 
     def __init__(self, limit: int) -> None:
+        self.admission = Admission()
+        """Who may live on each device."""
         self._limit = limit
         self._sessions: dict[str, SessionCore] = {}
         self._failures: dict[str, ResourceCleanupError] = {}
@@ -60,18 +63,8 @@ class Registry:
             self._taken -= 1
 
     def add(self, core: SessionCore) -> None:
-        """Know a session from its first moment on, so that whatever happens ends it.
-
-        Raises:
-            SessionError: its device is taken exclusively, or is to be.
-        """
+        """Know a session from its first moment on, so that whatever happens ends it."""
         with self._lock:
-            others = [each for each in self._sessions.values() if each.port is core.port]
-            if any(each.exclusive for each in others) or (core.exclusive and others):
-                raise SessionError(
-                    f"{core.port.url} is in use and one side wants it exclusively; "
-                    "end the other session"
-                )
             self._sessions[core.session_id] = core
 
     def count_creation(self) -> None:
@@ -88,6 +81,7 @@ class Registry:
             _keep(self._ended, core.session_id, core.logical_done, KEPT_ENDS)
             if error is not None:
                 _keep(self._failures, core.session_id, error, KEPT_FAILURES)
+        self.admission.leave(core)
 
     def failure(self, core: SessionCore) -> ResourceCleanupError | None:
         """Return what failed in the cleanup of a session that has ended."""

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 from klemheist.actors.device.debts import Debt
 from klemheist.actors.errors import ResourceCleanupError
 from klemheist.actors.operation import Steps, operation
-from klemheist.actors.runtime import TIMERS, Actor, ExitReason, Future
+from klemheist.actors.runtime import TIMERS, Actor, ActorRef, ExitReason, Future
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.session.actor import SessionActor
 from klemheist.actors.session.cleaners import Cleaner, DeploymentCleaner, ResourceCleaner
@@ -46,6 +46,9 @@ CLOSE_AT_LAST: Final = 60.0
 class SessionNode(Supervisor):
     """The supervisor of one session."""
 
+    # beyond 30 names in one instance Python shares no table of them: 1.3 KB for each session
+    __slots__ = ("_cleanups", "_ended", "_ending", "_stand_ins", "_wanted", "core")
+
     def __init__(
         self,
         core: SessionCore,
@@ -59,7 +62,9 @@ class SessionNode(Supervisor):
         self.core = core
         self._ended = ended
         self._cleanups = Cleanups(core)
-        self._wanted: set[EntryKind] = set()
+        self._wanted: dict[EntryKind, None] = {}
+        self._ending = False
+        self._stand_ins: dict[EntryKind, ActorRef[Any]] = {}
         core.spawn = self
         core.run_cleanups = self._cleanups.run
         core.clean_one = self._cleanups.one
@@ -80,17 +85,27 @@ class SessionNode(Supervisor):
     def tracker(self, kind: EntryKind) -> None:
         """See that the tracker of this kind runs; it is started on first use."""
         if kind not in self._wanted:
-            self._wanted.add(kind)
+            self._wanted[kind] = None
             spec = child(TRACKERS[kind], self.core, self._cleanups.report, id=NAMES[kind])
             cast("SupervisorRef[Any]", self.actor_ref).start_child(spec, block=False)
 
     def find(self, kind: EntryKind) -> Actor | None:
-        """Return the running tracker of this kind."""
+        """Return the running tracker of this kind; at the end there is always one."""
         try:
             ref = self.child(NAMES[kind]).ref
         except ChildNotFound:
-            return None
+            ref = None
+        if self._ending and (ref is None or ref.ended.done()):
+            ref = self._stand_in(kind)
         return None if ref is None else ref.actor()
+
+    def _stand_in(self, kind: EntryKind) -> ActorRef[Any]:
+        """Start a tracker beside the tree, which starts none any more while it shuts down."""
+        ref = self._stand_ins.get(kind)
+        if ref is None or ref.ended.done():
+            started: Any = TRACKERS[kind].start(self.core, self._cleanups.report)
+            ref = self._stand_ins[kind] = started
+        return ref
 
     # -- the end -----------------------------------------------------------------------------------
 
@@ -104,11 +119,16 @@ class SessionNode(Supervisor):
         if core.move(Turn.FAULT):  # nobody asked for this end: see `ManagerCore.end`
             core.fault = "its actors crashed too often"
         core.move(Turn.END)
+        self._ending = True
         core.stop_calls()
-        limit = core.options.resource_cleanup_timeout
-        cleaned = yield core.run_cleanups(limit)
+        ends = SYSTEM_CLOCK.monotonic() + core.options.resource_cleanup_timeout
+        cleaned = yield core.run_cleanups(ends - SYSTEM_CLOCK.monotonic())
         core.ledger.close()
+        cleaned += yield core.run_cleanups(ends - SYSTEM_CLOCK.monotonic())  # registered meanwhile
+        core.stop_all_calls()
         yield self._close_namespace()
+        for ref in self._stand_ins.values():
+            ref.stop(block=False)
         error = failures(cleaned)
         count = len(cleaned) - (len(error.exceptions) if error is not None else 0)
         core.report.info("session ended, {} resources cleaned up", count)
@@ -133,6 +153,7 @@ class SessionNode(Supervisor):
             if isinstance(future.exception(), LinkError):
                 label = f"{core.session_id}/namespace"
                 core.port.debts.add(Debt(label, namespace.close, namespace.opened))
+                core.port.settle()
             settled.set(None)
 
         closing.add_done_callback(closed)

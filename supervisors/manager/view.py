@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from klemheist.actors.device.port import Capabilities, Port
     from klemheist.actors.runtime import ActorRef
+    from klemheist.actors.session.claims import Claim
     from klemheist.actors.session.core import SessionCore
     from klemheist.actors.session.ledger import Journal
     from klemheist.actors.session.options import SessionOptions
@@ -118,6 +119,10 @@ class ManagerView:
         `reopened`, `owed` cleanups, `restarts` and its `sessions`.
         """
         return self._core.status()
+
+    def claims(self) -> tuple[Claim, ...]:
+        """Return what sessions have to themselves on devices: pins, timers, files (SES-017)."""
+        return self._core.claims()
 
     def snapshot(self) -> Tree | None:
         """Return the supervision tree; None before anything was started."""

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 
-from tests.bench import ours, page, rivals, runtime
+from tests.bench import ours, page, rivals, runtime, sessions
 from tests.bench.cores import apart
 from tests.bench.plan import FILE_BYTES, FULL, QUICK, Counts
 
@@ -35,12 +35,14 @@ def main() -> None:
     faulthandler.dump_traceback_later(LONGEST, exit=True)
     began = monotonic()
     found = None if arguments.board else runtime.measure(quick=arguments.quick)
+    costs = [] if arguments.board else list(sessions.lines(0.02 if arguments.quick else 1.0))
     boards = run(QUICK if arguments.quick else FULL, arguments.board or list(FILE_BYTES))
     if arguments.json:
         data = page.as_data(boards) | ({} if found is None else runtime.as_data(found))
+        data |= sessions.as_data(costs)
         sys.stdout.write(json.dumps(data, indent=1))
         return
-    more = [] if found is None else runtime.render(found)
+    more = [] if found is None else [*runtime.render(found), *sessions.render(costs)]
     text = page.render(boards, (monotonic() - began) / 60, more)
     sys.stdout.write(text)
     if not arguments.quick and not arguments.board:

@@ -37,9 +37,10 @@ def shared():
 def test_a_manager_goes_from_inactive_to_disposed():
     manager = SessionManager()
     assert manager.state == "Inactive"
-    manager.create_session("sim:")
+    first = manager.create_session("sim:")
     assert manager.state == "Active"
     session = manager.create_session("sim:")
+    assert first.is_active
     assert manager.state == "Active"
     seen = []
     session.resources.register_resource(Resource("x", lambda _: seen.append(manager.state)))
@@ -247,7 +248,8 @@ def test_one_session_too_many_is_refused_and_room_is_given_back():
         with pytest.raises(SessionLimitError, match="10 sessions are live"):
             manager.create_session("sim:")
         sessions[3].close()
-        manager.create_session("sim:")
+        kept = manager.create_session("sim:")
+        assert kept.is_active
 
 
 @pytest.mark.req("SES-085")
@@ -256,7 +258,8 @@ def test_a_creation_that_fails_gives_its_room_back():
         for _ in range(3):
             with pytest.raises(LinkError):
                 manager.create_session("exec:false")
-        manager.create_session("sim:")
+        kept = manager.create_session("sim:")
+        assert kept.is_active
 
 
 @pytest.mark.req("SES-085")

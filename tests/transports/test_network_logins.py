@@ -250,7 +250,8 @@ def test_a_wrong_password_ends_create_session_with_the_reason():
     with WebReplBoard() as board, SessionManager() as manager:
         with pytest.raises(LinkAccessDenied, match="refuses the login"):
             manager.create_session(f"ws://127.0.0.1:{board.port}/?password=wrong")
-        assert manager.create_session(board.url)("1") == 1  # the right one is tried afresh
+        with manager.session(board.url) as session:  # the right one is tried afresh
+            assert session("1") == 1
 
 
 def test_a_telnet_server_that_asks_unexpectedly_is_left_with_the_reason():

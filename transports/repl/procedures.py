@@ -138,16 +138,24 @@ def unbind(board: Board, entry: int) -> Procedure[None]:
 
 
 def drop_namespace(board: Board, namespace: int, entries: tuple[int, ...]) -> Procedure[int]:
-    """Forget a session's namespace and entries; return the free memory, or -1 if unknown."""
+    """Forget a session's namespace and entries in one call; return the free memory, or -1."""
+    drop = f"B.clear()or S.pop({namespace},0)and 0 or {_collected(board)}"
     if entries:
-        yield from evaluated(board, f"[G.pop(j,0)and 0 for j in {entries}]and 0")
-    yield from evaluated(board, f"B.clear()or S.pop({namespace},0)and 0")
-    return (yield from free_memory(board))
+        drop = f"[G.pop(j,0)and 0 for j in {entries}]and 0 or {drop}"
+    return (yield from _freed(board, drop))
 
 
 def free_memory(board: Board) -> Procedure[int]:
     """Collect, and return the free bytes; -1 where the port does not say."""
-    said = "gc.mem_free()" if board.cramped else FREE
-    frame, _ = yield from evaluated(board, f"[gc.collect(),{said}].pop()")
+    return (yield from _freed(board, _collected(board)))
+
+
+def _collected(board: Board) -> str:
+    """Return what collects, and tells the free bytes."""
+    return f"[gc.collect(),{'gc.mem_free()' if board.cramped else FREE}].pop()"
+
+
+def _freed(board: Board, expression: str) -> Procedure[int]:
+    frame, _ = yield from evaluated(board, expression)
     free = decode(frame.text) if frame.kind is FrameKind.VALUE else -1
     return free if isinstance(free, int) else -1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -128,11 +129,12 @@ def test_a_forgotten_manager_and_its_session_are_done():
 @pytest.mark.parametrize("end", ["close", "dispose"])
 def test_a_device_is_done_when_it_is_closed(end):
     with SessionManager() as manager:
-        manager.create_session("sim:")
+        session = manager.create_session("sim:")
         done = manager.device("sim:").done
         assert not done.is_set()
         getattr(manager, end)()
         assert done.wait(SECONDS)
+        assert not session.is_active
 
 
 def test_a_device_that_cannot_be_opened_is_done():
@@ -258,3 +260,17 @@ def test_a_registered_cleanup_runs_once_at_the_end_and_at_once_when_late():
         assert told == ["ended", "ended"]
         with pytest.raises(SessionNotFound):
             manager.register_session_cleanup("nobody", told.append)
+
+
+@pytest.mark.req("DONE-022")
+def test_the_documentation_states_whose_end_done_tells_and_the_two_sources():
+    text = " ".join(Path("docs/howto/cleanup.md").read_text("utf-8").split())
+    for statement in (
+        "`session.done` closes when this *attachment* ends",
+        "`session.logical.done` when the session itself has ended",
+        "`session.device.done` when the device is closed",
+        "two sources that say when work is to stop",
+        "One is the *instance*",
+        "The other is whoever *asked*",
+    ):
+        assert statement in text

@@ -1,0 +1,191 @@
+"""What bad input gets: a typed error that says what to do, and a device left as it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from klemheist import (
+    ArgumentError,
+    CancelToken,
+    DeviceReset,
+    KlemheistError,
+    Program,
+    Resource,
+    SessionClosed,
+    SessionManager,
+    SessionOptions,
+    StaleHandle,
+    setup,
+    task,
+    thread,
+)
+
+
+@pytest.fixture
+def untouched(manager):
+    """The device was asked nothing, and what it was told is in no session's namespace."""
+    port = manager.device("sim:")
+    before = port.counters.calls
+    yield port
+    assert port.counters.calls == before
+
+
+RESERVED = [
+    "klemheist_running = 1",
+    "import time as klemheist_time",
+    "def klemheist_f():\n    pass",
+    "class klemheist_C:\n    pass",
+    "for klemheist_n in range(3):\n    pass",
+    "del klemheist_running",
+    "__name__ = 'mine'",
+    "x = 1\nif x:\n    klemheist_x = 2",
+]
+
+
+@pytest.mark.parametrize("code", RESERVED)
+def test_code_that_takes_a_name_of_ours_is_not_sent(s, untouched, code):
+    with pytest.raises(ArgumentError, match="is reserved for Klemheist on the device; use another"):
+        s.execute(code)
+
+
+def test_reading_a_name_of_ours_is_well_and_functions_have_names_of_their_own(s):
+    assert s.execute("'klemheist_running' in globals()") is False
+    s.execute("def f():\n    klemheist_local = 1\n    return klemheist_local")
+    assert s.execute("f()") == 1
+
+
+def test_tasks_threads_and_setups_take_no_name_of_ours_either(s, untouched):
+    with pytest.raises(ArgumentError, match="reserved"):
+        s.task(source="def klemheist_task():\n    return 1")
+    with pytest.raises(ArgumentError, match="reserved"):
+        s.thread(source="def klemheist_thread():\n    yield 1")()
+    assert s.resources.get_active_threads() == ()
+
+    @s.setup
+    def begin(klemheist_pin):
+        pin = klemheist_pin
+
+    with pytest.raises(ArgumentError, match="reserved"):
+        begin(1)
+
+
+class Bad(Program):
+    @setup
+    def init():
+        klemheist_led = 1
+
+
+def test_a_program_that_takes_one_creates_no_session(manager):
+    sessions = manager.get_session_stats().active_session_count
+    with (
+        pytest.raises(ArgumentError, match="klemheist_led"),
+        manager.session("sim:", program=Bad()),
+    ):
+        pass
+    assert manager.get_session_stats().active_session_count == sessions
+
+
+class Good(Program):
+    @task
+    def add(a, b):
+        return a + b
+
+    @thread
+    def tick():
+        while True:
+            yield 0.05
+
+
+@pytest.fixture(scope="module")
+def ended():
+    """All that a user can hold of a session that has ended."""
+    with SessionManager() as manager:
+        with manager.session("sim:", program=Good()) as s:
+            held = {
+                "task": s.task(source="def f():\n    return 1"),
+                "thread": s.thread(source="def t():\n    yield 1"),
+                "ticking": s.program.tick(),
+                "setup": s.setup(_body),
+            }
+            s.task(source="def known():\n    return 1")()
+        yield s, held, manager
+
+
+def _body(n):
+    x = n
+
+
+USES = {
+    "execute": lambda s, held: s.execute("1"),
+    "statements": lambda s, held: s("x = 1"),
+    "submit": lambda s, held: s.submit("1").get(timeout=5.0),
+    "a task": lambda s, held: held["task"](),
+    "a task of its program": lambda s, held: s.program.add(1, 2),
+    "a thread": lambda s, held: held["thread"](),
+    "a setup": lambda s, held: held["setup"](1),
+    "a teardown": lambda s, held: s.teardown(_left),
+    "a resource": lambda s, held: s.resources.register_resource(Resource("x")),
+    "a claim": lambda s, held: s.resources.claim("pin", 1),
+    "files": lambda s, held: s.files.write("x.txt", b"x"),
+    "what it knows of files": lambda s, held: s.files.get_state("/"),
+    "its actor": lambda s, held: s.ref,
+}
+
+
+def _left():
+    pass
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_session_is_not_used_after_its_end(ended, use):
+    session, held, manager = ended
+    calls = manager.devices()[0].counters.calls
+    with pytest.raises(SessionClosed, match="is ended; create a new one"):
+        USES[use](session, held)
+    assert manager.devices()[0].counters.calls == calls
+    assert manager.claims() == ()
+
+
+def test_what_is_harmless_after_the_end_stays_so(ended):
+    session, held, _ = ended
+    session.close()
+    held["ticking"].stop()
+    assert not held["ticking"].is_alive
+    assert session.resources.get_resource_stats().total_resources == 0
+    assert (session.is_active, session.status) == (False, "ended")
+
+
+def test_a_handle_of_an_earlier_boot_is_stale(within):
+    with SessionManager() as manager, manager.session("sim:") as s:
+        ticking = s.thread(source="def tick():\n while True:\n  yield 0.05")()
+        with pytest.raises(DeviceReset):
+            s.execute("raise SystemExit")
+        s.execute("1")
+        assert within(lambda: not ticking.is_alive)
+        with pytest.raises(StaleHandle, match="start it again"):
+            ticking.stop()
+
+
+def test_a_cancelled_token_creates_nothing(manager):
+    token = CancelToken()
+    token.cancel("changed my mind")
+    sessions = manager.get_session_stats().total_session_count
+    with pytest.raises(KlemheistError):
+        manager.create_session("sim:", cancel=token)
+    assert manager.get_session_stats().total_session_count == sessions
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"call_timeout": 0},
+        {"call_timeout": "soon"},
+        {"call_timeout": float("nan")},
+        {"max_concurrent_sessions": True},
+        {"budget": 5},
+        {"default_session_timeout": None},
+    ],
+)
+def test_options_that_make_no_sense_make_no_manager(options):
+    with pytest.raises(ArgumentError, match=next(iter(options))):
+        SessionOptions(**options)

@@ -1,0 +1,150 @@
+"""What the round of endings has found, each as a test of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from klemheist import Resource, ResourceCleanupError, SessionManager, SessionOptions
+from klemheist.actors.session.ledger import EntryKind
+from klemheist.supervisors.manager.outcome import _unwanted
+from tests.boards.tcp_board import TcpBoard
+from tests.ends import crash
+
+SECONDS = 5.0
+
+
+@pytest.fixture(scope="module")
+def manager():
+    with SessionManager() as manager:
+        yield manager
+
+
+@pytest.mark.req("SES-028")
+def test_two_who_want_the_same_thing_cleaned_get_the_same_answer(manager):
+    """A failed transfer removed its file while its session ended: one waited for ever."""
+    session = manager.create_session("sim:")
+    gate, begun, calls = threading.Event(), threading.Event(), []
+
+    def clean(cancel):
+        calls.append(1)
+        begun.set()
+        gate.wait(SECONDS)
+
+    session.resources.register_resource(Resource("led", clean, resource_id="led"))
+    core = session._core
+    first = core.clean_one(EntryKind.RESOURCE, "led")
+    assert begun.wait(SECONDS)
+    ending = core.end()
+    second = core.clean_one(EntryKind.RESOURCE, "led")
+    gate.set()
+    assert first.get(timeout=SECONDS).error is None
+    assert second.get(timeout=SECONDS).error is None
+    ending.get(timeout=SECONDS)
+    assert calls == [1]
+
+
+@pytest.mark.req("SES-123")
+def test_what_is_registered_while_the_session_ends_is_cleaned_up_too(manager):
+    cleaned = []
+    with manager.session("sim:") as session:
+
+        def clean(cancel):
+            cleaned.append("first")
+            late = Resource("late", lambda _: cleaned.append("late"))
+            session.resources.register_resource(late)
+
+        session.resources.register_resource(Resource("first", clean))
+    assert cleaned == ["first", "late"]
+
+
+@pytest.mark.req("SES-006")
+def test_a_session_that_is_there_when_its_waiter_gives_up_is_ended(manager):
+    """asyncio cancels a task whose result has just come: nobody had the session."""
+    creating = manager._core.create("sim:")
+    core = creating.get(timeout=SECONDS)
+    _unwanted(creating)
+    assert core.logical_done.wait(SECONDS)
+    assert manager.get_session_stats().active_session_count == 0
+
+
+def test_a_thread_that_steps_while_its_session_ends_is_stopped_and_not_given_up(manager):
+    """Its step was refused, it counted as dead, and its generator stayed on the device."""
+    with manager.session("sim:") as session:
+        session.execute("steps, closed = [], []")
+        seen = []
+        look = Resource("look", lambda _: seen.append(session.execute("closed")))
+        session.resources.register_resource(look)  # cleaned up after the thread
+
+        @session.thread
+        def ticking():
+            try:
+                while True:
+                    steps.append(1)  # noqa: F821
+                    yield 0
+            finally:
+                closed.append(1)  # noqa: F821
+
+        ticking()
+        while not session.execute("len(steps)"):
+            pass
+        slow = Resource("slow", lambda _: session.execute("__import__('time').sleep(0.1)"))
+        session.resources.register_resource(slow)
+    assert seen == [[1]]
+
+
+def test_a_cleanup_that_hangs_because_the_device_is_away_is_owed():
+    """It was reported as too late, and its `undo` was forgotten."""
+    options = SessionOptions(resource_cleanup_timeout=0.3)
+    with TcpBoard("sim:") as board, SessionManager(options) as manager:
+        session = manager.create_session(board.url)
+        port, release = manager.device(board.url), threading.Event()
+        undo = "open('undone.txt', 'w').close()"
+        hangs = Resource("x", lambda _: release.wait(SECONDS) and None, persistent=True, undo=undo)
+        session.resources.register_resource(hangs)
+        board.refuse(True)
+        board.drop()
+        ends = time.monotonic() + SECONDS
+        while not port.is_away and time.monotonic() < ends:
+            time.sleep(0.005)
+        with pytest.raises(ResourceCleanupError, match="1 of them owed"):
+            session.close()
+        release.set()
+        board.refuse(False)
+        while (port.debts or not port.is_up) and time.monotonic() < ends:
+            time.sleep(0.005)
+        with manager.session(board.url) as after:
+            assert after.files.exists("undone.txt")
+
+
+def test_a_tracker_that_crashed_while_nothing_is_started_any_more_is_stood_in_for(manager):
+    """The tree starts no tracker while it shuts down: what it was to clean stayed."""
+    gate, begun, cleaned = threading.Event(), threading.Event(), []
+    session = manager.create_session("sim:")
+    session.resources.register_resource(Resource("led", lambda _: cleaned.append(1)))
+
+    def clean(cancel):
+        begun.set()
+        gate.wait(SECONDS)
+
+    session.resources.register_resource(Resource("slow", clean))
+    node = session._core.spawn
+    ending = session._core.end()
+    assert begun.wait(SECONDS)
+    crash(node.actor_ref.handle("resources").wait_ready(SECONDS))
+    gate.set()
+    ending.get(timeout=SECONDS)
+    assert cleaned == [1]
+
+
+def test_what_becomes_owed_when_the_device_is_back_already_is_done_at_once(manager):
+    """It waited for the next time that the device would be away."""
+    port = manager.device("sim:")
+    with manager.session("sim:") as session:
+        port.debts.add_code("one", "open('settled.txt', 'w').close()", boot=None)
+        port.settle()
+        assert session.files.exists("settled.txt")
+        session.files.remove("settled.txt")
+    assert not port.debts
