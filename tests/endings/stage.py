@@ -52,7 +52,9 @@ LEFTOVERS = (
     "import os; print(repr((sorted(n for n in globals() if n[0] != '_' or n == '_k'), "
     "sorted(os.listdir()), globals().get('tally'))))"
 )
-TABLES = f"[('S',k) for k in S if k]+[('G',k) for k in G if k not in {tuple(map(int, Entry))}]"
+TABLES = (  # entries below 0 are those of the files' kit, which stays
+    f"[('S',k) for k in S if k]+[('G',k) for k in G if k>=0 and k not in {tuple(map(int, Entry))}]"
+)
 """Namespaces and functions on the device: none, where no session lives."""
 
 
