@@ -69,7 +69,7 @@ class Meter:
         namespace = self._namespace
         yield from self._ready(board)
         number, deployed, setups = namespace.number, dict(namespace.entries), len(namespace.setups)
-        yield from evaluated(board, f"S.update({{-{number}:dict(S[{number}])}})")
+        yield from evaluated(board, f"S.update({{-{number}:dict(S.setdefault({number},{{}}))}})")
         before = yield from _free(board)
         failed: DeviceError | None = None
         try:
