@@ -15,12 +15,12 @@ from klemheist.actors.runtime.actor import Actor
 from klemheist.actors.runtime.exits import ExitReason
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.inbox import InlineInbox
-from klemheist.actors.runtime.timers import TIMERS, Timer, Timers
+from klemheist.actors.runtime.timers import TIMERS, Timers
 from klemheist.transports.errors import LinkError, LinkLost
 from klemheist.transports.link import Link
 from klemheist.transports.repl.conversation import Conversation, Do, Outcome, Reply, Step
 from klemheist.transports.repl.frames import EventFilter, Frame
-from klemheist.transports.repl.install import complete, remove
+from klemheist.transports.repl.install import complete
 from klemheist.transports.repl.lines import Gone, Procedure, Silent, status
 from klemheist.transports.repl.procedures import one_line
 
@@ -28,6 +28,7 @@ from .call import Call, CallFuture
 from .express import Express, MakeCall
 from .intake import Intake
 from .linkage import Linkage
+from .parting import Parting
 from .port import Port
 from .recovery import PATIENCE, Recovery
 from .reopen import Reopening
@@ -36,12 +37,6 @@ from .states import DeviceState, Happening
 from .suspicion import Suspicion
 from .watch import Watch
 
-LEAVE_RAW: Final = b"\r\x03\x02"
-RUN_APP: Final = b"\x04"
-LEAVE_WITHIN: Final = (0.3, 0.6)
-"""Seconds for the prompt, attempt by attempt, when a busy device is released."""
-ABANDON_AFTER: Final = 3.0
-"""Seconds that the end waits for a link which is still being opened."""
 _RUNGS: Final = {
     Do.INTERRUPT: "interrupt",
     Do.SOFT_RESET: "soft reset",
@@ -66,8 +61,6 @@ class Device(Actor):
     ) -> None:
         super().__init__()
         self.port = port
-        self._resume_app = resume_app
-        self._timers = timers
         self._intake = Intake(port)
         self._links = Linkage(port, self)
         self._watch = Watch(timers, partial(self.post, self._check))
@@ -81,7 +74,7 @@ class Device(Actor):
             timers=timers,
         )
         self._suspicion = Suspicion()
-        self._abandon: Timer | None = None
+        self._parting = Parting(self, port, self._links, self._watch, timers, resume_app=resume_app)
         self.new_talk()
 
     # -- from any thread -----------------------------------------------------------------------
@@ -186,7 +179,7 @@ class Device(Actor):
         """Close the link, where `release` did not do so before."""
         self._let_go("was closed")
         if self.port.move(Happening.STOP):
-            self._links.close(self._closed)
+            self._parting.close()
 
     def on_failure(self, *_: object) -> None:
         """Tell the callers; the link stays open for the next incarnation."""
@@ -230,7 +223,7 @@ class Device(Actor):
         """Take the loss of the link, on a turn."""
         if self.port.state is DeviceState.STOPPING:
             self.drop()
-            self._links.close(self._closed)
+            self._parting.close()
         else:
             self._recovery.lost(error)
 
@@ -387,29 +380,4 @@ class Device(Actor):
         self._recovery.stop()
         self.drop()
         self._intake.lose_all(LinkLost, f"{self.port.url} was closed")
-        if self.port.link is None:
-            self._removed(None, None)
-        else:
-            self.begin(remove() if idle else _leave(), self._removed, patience=PATIENCE)
-
-    def _removed(self, _: object, __: object) -> None:
-        self._links.write(LEAVE_RAW + (RUN_APP if self._resume_app else b""))
-        self._abandon = self._timers.call_later(ABANDON_AFTER, self.post, self._closed)
-        self._links.close(self._closed)
-
-    def _closed(self) -> None:
-        self._watch.stop()
-        if self._abandon is not None:
-            self._abandon.cancel()
-        if self.port.move(Happening.CLOSED):
-            self.port.emit("closed")
-            self.port.closed.set(None)
-
-
-def _leave() -> Procedure[None]:
-    """Take the agent off a device that is busy or in trouble, if it listens."""
-    for within in LEAVE_WITHIN:
-        reply = yield Step(Do.ENTER, within=within)
-        if reply.ended:
-            yield from remove()
-            return
+        self._parting.begin(idle=idle)
