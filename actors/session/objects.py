@@ -106,11 +106,15 @@ class Objects:
     # -- letting go --------------------------------------------------------------------------------
 
     def drop(self, handle: Handle) -> None:
-        """Let go of an object soon. Called by finalisers: it takes no lock."""
+        """Let go of an object soon. Called by finalisers: it takes no lock.
+
+        Where no link is open there is nobody to do it: the next one that is dropped takes it along.
+        """
         self._dropped.append((handle.number, handle.boot))
         if not self._told:
             self._told = True
-            soon(self._submit)
+            if not soon(self._submit):
+                self._told = False
 
     def _submit(self) -> None:
         self._told = False
