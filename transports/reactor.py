@@ -83,16 +83,20 @@ class Reactor:
                     key.data()
                 except Exception:  # noqa: BLE001 - a receiver's bug must not stop other links
                     logger.exception("a link's receiver failed; the bytes it was given are lost")
+        self._woken()  # what was asked for while it ended
         self._selector.close()
         if self._epoll is not None:
             self._epoll.close()
         self._wake_read.close()
         self._wake_write.close()
 
-    def soon(self, fn: Callable[[], object]) -> None:
-        """Call `fn()` on the I/O thread; this takes no lock, so that a finaliser may."""
+    def soon(self, fn: Callable[[], object]) -> bool:
+        """Call `fn()` on the I/O thread; False where it ends. It takes no lock: see `soon`."""
+        if self._ended:
+            return False
         self._soon.append(fn)
         self._wake()
+        return True
 
     def _woken(self) -> None:
         with suppress(BlockingIOError):
@@ -146,8 +150,11 @@ def release(reactor: Reactor) -> None:
     reactor._end()  # noqa: SLF001 - same module
 
 
-def soon(fn: Callable[[], object]) -> None:
-    """Call `fn()` on the I/O thread, if there is one; takes no lock, so that a finaliser may."""
+def soon(fn: Callable[[], object]) -> bool:
+    """Call `fn()` on the I/O thread; takes no lock, so that a finaliser may.
+
+    Returns:
+        False where there is no such thread, for no link is open, and nothing will be called.
+    """
     reactor = _current
-    if reactor is not None:
-        reactor.soon(fn)
+    return reactor is not None and reactor.soon(fn)

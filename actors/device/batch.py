@@ -21,6 +21,8 @@ WINDOW: Final = 8
 """Calls in one batch (DESIGN 3.2)."""
 QUICK: Final = 0.005
 """Seconds that a call may take, at its task's pace, to share a batch."""
+TOGETHER: Final = 1.0
+"""Seconds that the deadlines of calls in one batch lie apart at most: the first one ends it."""
 
 Arguments = tuple[Any, ...]
 
@@ -38,7 +40,8 @@ class Task(Protocol):
     def many(self, board: Board, calls: Sequence[Arguments]) -> Procedure[list[object]]:
         """Make the calls; return what came of each: a value, or the exception that it raised.
 
-        There are fewer results than calls where one raised: those behind it have not begun.
+        There are fewer results than calls where one raised, or where the next might change what
+        one gave: those behind it have not begun.
         """
         ...
 
@@ -67,6 +70,7 @@ def gather(first: Call, queue: FairQueue, board: Board, now: float, generation: 
     while len(members) < WINDOW and (call := queue.peek(first.owner)) is not None:
         alike = call.task is task and call.idempotent == first.idempotent
         meant = call.deadline > now and call.generation in (0, generation)
+        meant = meant and abs(call.deadline - first.deadline) < TOGETHER
         if not (alike and meant and not call.future.done()):
             break
         if not task.fits(board, [*calls, call.arguments]):

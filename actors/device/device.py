@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Final
 
+from klemheist.actors.errors import DeviceMemoryError
 from klemheist.actors.runtime.actor import Actor
 from klemheist.actors.runtime.exits import ExitReason
 from klemheist.actors.runtime.future import Future
@@ -21,7 +22,7 @@ from klemheist.transports.link import Link
 from klemheist.transports.repl.conversation import Conversation, Do, Outcome, Reply, Step
 from klemheist.transports.repl.frames import EventFilter, Frame
 from klemheist.transports.repl.install import complete
-from klemheist.transports.repl.lines import Gone, Procedure, Silent, status
+from klemheist.transports.repl.lines import Full, Gone, Procedure, Silent, status
 from klemheist.transports.repl.procedures import one_line
 
 from .call import Call, CallFuture
@@ -293,6 +294,8 @@ class Device(Actor):
         elif isinstance(error, Gone):
             self._recovery.rebooted()
         elif isinstance(error, Silent):
+            if isinstance(error, Full):
+                self._intake.refuse(DeviceMemoryError(free=0))
             self._recovery.trouble(str(error))
         else:
             self._intake.refuse(error)

@@ -147,12 +147,23 @@ def _streamed(board: Board, orders: list[Order], data: bytes) -> Procedure[list[
     line = b"_k(-1,'YU')(%d,%d,%d,%d,%d)" % numbers
     reply = yield Step(Do.EXECUTE, line, within=STREAM_SECONDS, payload=gaps + body)
     said, _, answer = reply.output.strip().partition(b" ")
-    if reply.ended and not reply.error and said == b"%d" % number and answer != b"0":
-        times: list[int] = literal_eval(answer.decode())
-        return times
+    if reply.ended and not reply.error and said == b"%d" % number:
+        times = _times(answer, sum(bool(order.target) and order.size >= 0 for order in orders))
+        if times is not None:
+            return times
     yield from _raised(board, reply)
     yield from _give_up_streams(board)
     return None
+
+
+def _times(answer: bytes, count: int) -> list[int] | None:
+    """Return the times in an answer that no check covers; None where it arrived damaged."""
+    try:
+        found = literal_eval(answer.decode())
+    except (ValueError, SyntaxError):
+        return None
+    is_whole = isinstance(found, list) and len(found) == count
+    return found if is_whole and all(type(each) is int for each in found) else None
 
 
 def _raised(board: Board, reply: Reply) -> Procedure[None]:

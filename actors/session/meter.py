@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from klemheist.actors.errors import BudgetExceeded, DeviceError
+from klemheist.actors.errors import BudgetExceeded, CapabilityError, DeviceError
 from klemheist.transports.repl.conversation import Board
 from klemheist.transports.repl.install import complete
 from klemheist.transports.repl.lines import Procedure
 from klemheist.transports.repl.procedures import evaluated, free_memory, unbind
+from klemheist.transports.repl.values import ResultTypeError
 
 if TYPE_CHECKING:
     from klemheist.actors.sources import Source
@@ -69,12 +70,13 @@ class Meter:
         namespace = self._namespace
         yield from self._ready(board)
         number, deployed, setups = namespace.number, dict(namespace.entries), len(namespace.setups)
+        namespace.copied = board.boot
         yield from evaluated(board, f"S.update({{-{number}:dict(S.setdefault({number},{{}}))}})")
         before = yield from _free(board)
-        failed: DeviceError | None = None
+        failed: Exception | None = None
         try:
             value = yield from procedure(board)
-        except DeviceError as error:  # what it has bound until then stays
+        except (DeviceError, ResultTypeError, CapabilityError) as error:  # what it has bound stays
             failed = error
         taken = before - (yield from _free(board))
         wanted = self.used + taken
@@ -82,6 +84,7 @@ class Meter:
             yield from self._undo(board, deployed, setups)
             raise BudgetExceeded("memory", wanted=wanted, limit=self.limit) from failed
         yield from evaluated(board, f"S.pop(-{number})and 0")
+        namespace.copied = ""
         self.used = max(0, wanted)
         if failed is not None:
             raise failed
@@ -102,6 +105,7 @@ class Meter:
         namespace, number = self._namespace, self._namespace.number
         here = f"S[{number}]"
         yield from evaluated(board, f"[{here}.clear(),{here}.update(S.pop(-{number}))]and 0")
+        namespace.copied = ""
         for name, bound in tuple(namespace.entries.items()):
             if bound != deployed.get(name):
                 yield from unbind(board, bound[1])

@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from klemheist.actors.device.debts import Debt
-from klemheist.actors.errors import DeviceError, StaleHandle
+from klemheist.actors.errors import CallCancelled, DeviceError, StaleHandle
 from klemheist.transports.errors import LinkError
 from klemheist.transports.reactor import soon
 
@@ -106,11 +106,15 @@ class Objects:
     # -- letting go --------------------------------------------------------------------------------
 
     def drop(self, handle: Handle) -> None:
-        """Let go of an object soon. Called by finalisers: it takes no lock."""
+        """Let go of an object soon. Called by finalisers: it takes no lock.
+
+        Where no link is open there is nobody to do it: the next one that is dropped takes it along.
+        """
         self._dropped.append((handle.number, handle.boot))
         if not self._told:
             self._told = True
-            soon(self._submit)
+            if not soon(self._submit):
+                self._told = False
 
     def _submit(self) -> None:
         self._told = False
@@ -128,9 +132,10 @@ class Objects:
                     yield from remote.close(board, space, number, tracer)
             except DeviceError as error:  # nobody asked
                 self._core.report.warning("an abandoned generator failed at its end: {}", error)
-        for number, _ in waiting:  # only now: a link that fails leaves them for the next time
+        for number, boot in waiting:  # only now: a link that fails leaves them for the next time
             self._dropped.popleft()
-            self.free(number)
+            if self._entries.get(number) == boot:  # else a generator of a later boot has it
+                self.free(number)
 
     def _clean(self, cancel: CancelToken) -> None:
         core, boot = self._core, self._core.port.board.boot
@@ -138,8 +143,9 @@ class Objects:
         cancel.on_cancel(lambda _: done.cancel("its time was up"))
         try:
             done.get()
-        except LinkError:
+        except (LinkError, CallCancelled):  # what hung is gone; the others are still there
             core.port.debts.add(Debt(f"{core.session_id}/objects", self._pay, boot))
+            core.port.settle()
             raise
 
     def _pay(self, board: Board) -> Procedure[None]:

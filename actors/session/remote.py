@@ -84,6 +84,8 @@ class Namespace:
         """The boot in which all this is true; another one voids it."""
         self.opened = ""
         """The boot in which it may exist, ready or not."""
+        self.copied = ""
+        """The boot in which a copy may lie beside it: see `Meter`."""
         self.entries: dict[str, tuple[str, int]] = {}
         """Name -> the hash of what is deployed under it, and its entry."""
         self.setups: list[Setup] = []
@@ -245,6 +247,8 @@ class Namespace:
         """Drop the namespace and its functions, and collect; return the free memory."""
         if self.opened != board.boot:
             return -1
+        if self.copied == board.boot:  # of a call that was given up
+            yield from evaluated(board, f"S.pop(-{self.number},0)and 0")
         own = (entry for _, entry in self.entries.values())
         # an upload cut short may have bound the entry that it gave back just now
         entries = (*own, *self._numbers.free_entries[-LATELY:])

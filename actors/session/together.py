@@ -2,7 +2,8 @@
 
 On the device `BM` makes them one after the other and keeps in `BP` what each gave. What breaks off
 (an exception, an interruption, a result that no literal can say) ends the batch there; what is in
-`BP` is then fetched piece by piece, and nothing runs twice.
+`BP` is then fetched piece by piece, and nothing runs twice. A container ends it too, for a later
+call might change it before it is written; its task is called singly from then on.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ _MADE_TOGETHER: Final = (
     """\
 def BM(i,a):
  BP.clear()
- for x in a:BP.append(G[i](*x))
+ for x in a:
+  BP.append(G[i](*x))
+  if type(BP[-1])in K:break
  return BP""",
     f"G[{int(Entry.MANY)}]=BM",
 )
@@ -43,6 +46,8 @@ class Together:
         self._source = source
         self.pace = float("inf")
         """See `device.batch.Task`."""
+        self._singly = False
+        """Whether its results are containers."""
 
     def makes(self, namespace: Namespace, source: Source) -> bool:
         """Whether it makes the calls of this very task."""
@@ -50,6 +55,8 @@ class Together:
 
     def fits(self, board: Board, calls: Sequence[tuple[Any, ...]]) -> bool:
         """Whether the calls go out as one line, the task being deployed in this boot."""
+        if self._singly:
+            return False
         entry = self._namespace.entry_now(board, self._source)
         return entry is not None and one_line(board, Entry.MANY, (entry, tuple(calls))) is not None
 
@@ -62,9 +69,10 @@ class Together:
         if answer[0].kind is FrameKind.VALUE:
             values = decode(answer[0].text)
             assert isinstance(values, list)
+            self._singly = len(values) < len(calls)
             return values
         results = yield from self._kept(board)
-        if len(results) < len(calls):
+        if len(results) < len(calls) and answer[0].kind is not FrameKind.NO_LITERAL:
             try:
                 results.append((yield from value_of(board, answer, self._namespace.tracer)))
             except _ERRORS as error:

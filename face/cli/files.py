@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from pathlib import Path
-from posixpath import basename
+from pathlib import Path, PurePath, PurePosixPath
+from posixpath import basename, normpath
 
 from klemheist import ArgumentError
 
@@ -93,6 +93,8 @@ def _copy(stay: Stay, source: str, target: str, *, recursive: bool) -> None:
         return
     if not recursive:
         raise ArgumentError(f"cp: {source} is a directory; copy it with -r")
+    if _is_within(target, source):
+        raise ArgumentError(f"cp: {source} cannot be copied into itself; give a place outside it")
     _make(stay, target)
     for name in _names(stay, source):
         _copy(stay, _joined(source, name), _joined(target, name), recursive=True)
@@ -108,7 +110,25 @@ def _make(stay: Stay, path: str) -> None:
 def _names(stay: Stay, path: str) -> list[str]:
     if not path.startswith(":"):
         return sorted(each.name for each in Path(path).iterdir())
-    return [info.name for info in stay.session.files.list(remote(path) or "/")]
+    names = [info.name for info in stay.session.files.list(remote(path) or "/")]
+    for name in names:
+        if name in ("", "..") or Path(name).name != name:  # it would be written elsewhere here
+            raise ArgumentError(f"cp: {path} holds {name!r}, which is no name of a file")
+    return names
+
+
+def _is_within(path: str, directory: str) -> bool:
+    """Whether a path is a directory or lies below it, both on the same side."""
+    if path.startswith(":") != directory.startswith(":"):
+        return False
+    below, above = map(_resolved, (path, directory))
+    return below.is_relative_to(above)
+
+
+def _resolved(path: str) -> PurePath:
+    if not path.startswith(":"):
+        return Path(path).resolve()
+    return PurePosixPath(normpath("/" + remote(path).lstrip("/")))
 
 
 def remote(path: str) -> str:

@@ -53,4 +53,5 @@ def _end(core: SessionCore) -> None:
     for call in core.calls():
         with suppress(Exception):  # it belongs to whoever has the future
             call.get()
-    core.end()
+    if core.watch is not None:  # else somebody has found it by its device meanwhile
+        core.end()

@@ -11,6 +11,7 @@ from klemheist import Program, Resource, SessionManager, task
 from tests.ends import dropped
 
 SECONDS = 5.0
+NAP = "__import__('time').sleep(0.5)"
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +114,17 @@ def test_the_body_of_a_with_may_hold_nothing_of_its_session(manager):
     with manager.session("sim:"):
         gc.collect()
         assert manager.get_session_stats().active_session_count == 1
+
+
+@pytest.mark.req("SES-007", "SES-122")
+def test_one_that_is_found_by_its_device_before_its_last_call_ends_lives_on():
+    with SessionManager() as manager:
+        with pytest.warns(ResourceWarning, match="never closed"):
+            last = dropped(lambda: manager.create_session("sim:").submit(NAP))
+        ending = [each for each in threading.enumerate() if "forgotten" in each.name]
+        found = manager.get_or_create_session("sim:")
+        last.get()
+        for each in ending:
+            each.join(SECONDS)
+        assert ending
+        assert found("1 + 1") == 2

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+from types import SimpleNamespace
 
 import pytest
 
-from klemheist.cli import progress
+from klemheist import ArgumentError
+from klemheist.cli import files, progress
 from klemheist.cli.main import FAILED, OK, USAGE, main
 from klemheist.transports import ports
 from tests.boards.usb_bus import CH340, ON_BOARD, PICO
@@ -125,6 +127,24 @@ def test_a_folder_is_not_copied_by_accident(capsys, place):
 
     assert main(["cp", "app", ":"]) == FAILED
     assert "app is a directory; copy it with -r" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("target", [":app", ":app/", ":/app/sub", ":x/../app/new"])
+def test_a_folder_is_not_copied_into_itself(capsys, place, target):
+    (place / "app" / "sub").mkdir(parents=True)
+
+    assert main(["cp", "-r", "app", ":", "+", "cp", "-r", ":app", target]) == FAILED
+    assert ":app cannot be copied into itself" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["..", "../up", "a/b", "/etc", "", "."])
+def test_a_device_does_not_say_where_files_are_written_here(name):
+    listing = SimpleNamespace(
+        list=lambda path: [SimpleNamespace(name="a"), SimpleNamespace(name=name)]
+    )
+    stay = SimpleNamespace(session=SimpleNamespace(files=listing))
+    with pytest.raises(ArgumentError, match="no name of a file"):
+        files._names(stay, ":")
 
 
 def test_sync_says_what_it_did(capsys, place):

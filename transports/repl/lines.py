@@ -36,6 +36,10 @@ class Silent(Exception):  # noqa: N818 -- as above
     """The device does not come to its prompt, or nothing gets through undamaged."""
 
 
+class Full(Silent):
+    """Its memory is exhausted: there is not even room for a question."""
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """What the agent says of itself."""
@@ -83,9 +87,9 @@ def status(board: Board) -> Procedure[Status]:
 
     Raises:
         Gone: there is none, or one of another boot.
-        Silent: nothing gets through.
+        Silent: nothing gets through, or there is no room for it.
     """
-    strangers = 0
+    strangers = full = 0
     for _ in range(ATTEMPTS if board.boot else 0):
         number, line = board.question()
         reply = yield from exchange(line, number)
@@ -95,11 +99,14 @@ def status(board: Board) -> Procedure[Status]:
                 raise Gone("the agent is another boot's")
             return found
         strangers = strangers + 1 if _is_no_agent(reply.error) else 0
+        full += b"MemoryError" in reply.error
         if strangers == 2:  # once may be a damaged question
             break
         if reply.ended:  # perhaps what came was the answer to an earlier line
             yield from enter()
     else:
+        if full > ATTEMPTS // 2:
+            raise Full("its memory is exhausted: there is no room for a question")
         if board.boot:
             raise Silent(f"{ATTEMPTS} questions for the status stayed without an answer")
     raise Gone("the agent is gone")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from klemheist.actors.files import kit
 from klemheist.actors.files.kit import Order
+from klemheist.actors.session import files_tree
 from klemheist.actors.session.files_tree import cut
 
 HARD = st.lists(
@@ -151,3 +152,11 @@ def test_a_streamed_batch_that_was_damaged_is_not_carried_out(
 
     assert capsys.readouterr().out == "-1000 0\n"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"0", b"[1,2", b"[12]", b"[1,'2']", b"[1,2]x", b"\xff[1,2]", b"{1:2}", b"1,2"]
+)
+def test_an_answer_of_a_batch_that_arrived_damaged_is_no_answer(answer):
+    assert files_tree._times(b"[1,2]", 2) == [1, 2]
+    assert files_tree._times(answer, 2) is None

@@ -11,8 +11,10 @@ from klemheist import (
     CapabilityError,
     DeviceError,
     DeviceReset,
+    LinkTimeout,
     Program,
     Resource,
+    ResultTypeError,
     SessionManager,
     SessionOptions,
     setup,
@@ -168,3 +170,31 @@ def test_memory_is_not_limited_where_the_device_does_not_say_it(manager, monkeyp
     ):
         pass
     assert manager.get_session_stats().active_session_count == 0
+
+
+NAMESPACES = "import __main__\nspaces = sorted(__main__._k(-1, 'S'))"
+
+
+@pytest.mark.req("SES-017")
+def test_a_measured_call_that_is_given_up_leaves_nothing_behind(manager):
+    with manager.session("sim:") as other:
+        other.execute(NAMESPACES)
+        before = other("spaces")
+        with manager.session("sim:", budget=Budget(memory=50_000)) as s:
+            s.execute("held = [1]")
+            with pytest.raises(LinkTimeout):
+                s.execute("import time; time.sleep(9)", timeout=0.3)
+            boot = s.generation
+            s.close()
+        assert other.generation == boot, "else nothing could be left"
+        other.execute(NAMESPACES)
+        assert other("spaces") == before
+
+
+@pytest.mark.req("SES-017")
+def test_a_call_without_a_literal_is_measured_too(manager):
+    with manager.session("sim:", budget=Budget(memory=20_000)) as s:
+        s.execute("held = []")
+        with pytest.raises(ResultTypeError):
+            s.execute("held.append(bytearray(3000)) or object")
+        assert s.resources.get_resource_stats().memory >= 3000

@@ -19,6 +19,7 @@ from klemheist import (
     ResultTypeError,
     SessionClosed,
     SessionManager,
+    SessionOptions,
     StaleHandle,
 )
 from klemheist.transports.repl.procedures import evaluated
@@ -244,6 +245,39 @@ def test_one_of_an_earlier_boot_is_stale(s):
         with pytest.raises(StaleHandle, match="make it again"):
             next(generator)
     assert list(s.task(source=COUNT)(2)) == [0, 1]
+
+
+def test_a_stale_one_that_is_collected_leaves_its_number_to_who_has_it_now(host):
+    with host.session(HOST) as session:
+        task = session.task(source=COUNT)
+        old = task(9)
+        next(old)
+        with pytest.raises(DeviceReset):
+            session.execute("raise SystemExit")
+        new = task(9)
+        assert next(new) == 0
+        del old
+        gc.collect()
+        assert session("1 + 1") == 2  # what the finaliser asked for comes first
+        assert session.task(source="def other():\n return 'other'")() == "other"
+        assert next(new) == 1
+
+
+def test_one_that_hangs_at_the_end_keeps_none_of_the_others(within):
+    stuck = "def stuck():\n import time\n try:\n  yield 1\n finally:\n  time.sleep(30)"
+    options = SessionOptions(resource_cleanup_timeout=0.5)
+    with SessionManager(options) as manager, manager.session("sim:") as other:
+        session = manager.create_session("sim:")
+        proxy = session.proxy("object()")
+        generator = session.task(source=stuck)()
+        next(generator)
+        space = session._core.namespace.number
+        with pytest.raises(ResourceCleanupError, match="1 of"):
+            session.close()
+        import_all = "import __main__\nspaces = list(__main__._k(-1, 'PO'))"
+        assert within(lambda: other.execute(import_all) or space not in other("spaces"))
+        assert other.generation == 1, "else nothing could be left"
+        del proxy, generator
 
 
 def test_a_step_of_unknown_fate_says_so_and_ends_it(host):

@@ -21,6 +21,7 @@ from klemheist import (
     SessionManager,
     StaleHandle,
 )
+from klemheist.transports import reactor
 
 from .conftest import HOST
 from .test_generators import held
@@ -128,6 +129,20 @@ def test_a_proxy_that_is_collected_is_let_go(session, within):
     proxies = [session.proxy("thing"), session.proxy("items")]
     assert held(session)[0] == 2
     del proxies
+    gc.collect()
+    assert within(lambda: held(session) == (0, 0))
+
+
+def test_one_that_is_collected_while_no_link_is_open_goes_with_the_next(
+    session, within, monkeypatch
+):
+    first, other = session.proxy("thing"), session.proxy("items")
+    with monkeypatch.context() as patch:
+        patch.setattr(reactor, "_current", None)  # the I/O thread ends with the last link
+        del first
+        gc.collect()
+    assert held(session)[0] == 2
+    del other
     gc.collect()
     assert within(lambda: held(session) == (0, 0))
 

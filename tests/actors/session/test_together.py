@@ -185,3 +185,47 @@ def test_a_batch_past_its_deadline_is_interrupted_and_all_of_it_told(manager):
             with pytest.raises(LinkTimeout):
                 future.get(timeout=10)
         assert task.submit(3).get(timeout=10) == 3
+
+
+def gathered(n):
+    seen.append(n)  # noqa: F821
+    return seen  # noqa: F821
+
+
+def shared(n):
+    seen[0] = n  # noqa: F821
+    return n if n < 3 else seen if n < 5 else [object]  # noqa: F821
+
+
+def test_a_container_is_told_as_it_was_when_its_call_returned(any_session):
+    any_session("seen = []")
+    task = any_session.task(gathered)
+    task.submit(0).get()
+    futures = [task.submit(n) for n in range(1, 20)]
+    assert [future.get() for future in futures] == [list(range(n + 1)) for n in range(1, 20)]
+
+
+def test_containers_among_other_values_are_told_as_they_were(any_session):
+    any_session("seen = [0]")
+    task = any_session.task(shared)
+    task.submit(0).get()
+    futures = [task.submit(n) for n in (1, 2, 3, 4, 5, 1, 4, 3, 2)]
+    for n, future in zip((1, 2, 3, 4, 5, 1, 4, 3, 2), futures, strict=True):
+        if n == 5:
+            with pytest.raises(ResultTypeError):
+                future.get()
+        else:
+            assert future.get() == (n if n < 3 else [n])
+
+
+def test_a_call_keeps_its_own_deadline_among_others(manager):
+    with manager.session("microbit:") as session:
+        patient = session.task(hang)
+        patient.submit(0).get()
+        session.submit("[0 for _ in range(2000)] and None")
+        hurried = patient.with_options(timeout=0.5)
+        futures = [patient.submit(1), hurried.submit(4), patient.submit(2)]
+        assert futures[0].get() == 1
+        with pytest.raises(LinkTimeout):
+            futures[1].get()
+        assert futures[2].get() == 2
