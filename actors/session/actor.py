@@ -33,10 +33,9 @@ class SessionActor(Actor):
 
     inline: ClassVar[bool] = True
 
-    def __init__(self, core: SessionCore, *, recovers: bool = True) -> None:
+    def __init__(self, core: SessionCore) -> None:
         super().__init__()
         self.core = core
-        self._recovers = recovers
         self._unlisten: Callable[[], None] = lambda: None
 
     # -- life --------------------------------------------------------------------------------------
@@ -119,7 +118,7 @@ class SessionActor(Actor):
     def _up(self, up: DeviceUp) -> None:
         if up.same_boot:
             self.core.move(Turn.UP)
-        elif not self._recovers:
+        elif not self.core.recovers:
             self._fault("the device booted anew, and this session is not to be restarted")
         else:
             self.core.recover().add_done_callback(partial(self.post, self._recovered))

@@ -91,6 +91,8 @@ class Ledger:
         claims: those on the session's device; what is held may have some of them.
     """
 
+    __slots__ = ("_claims", "_closed", "_entries", "_journal", "_lock", "_numbers", "session_id")
+
     def __init__(
         self, session_id: str, journal: Journal | None = None, claims: Claims | None = None
     ) -> None:

@@ -77,6 +77,18 @@ class Numbers:
 class Namespace:
     """One session's namespace on the device, as the host knows it."""
 
+    __slots__ = (
+        "_numbers",
+        "boot",
+        "entries",
+        "number",
+        "on_deployed",
+        "on_void",
+        "opened",
+        "setups",
+        "tracer",
+    )
+
     def __init__(self, numbers: Numbers) -> None:
         self._numbers = numbers
         self.number = numbers.namespace()

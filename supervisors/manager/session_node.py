@@ -52,13 +52,10 @@ class SessionNode(Supervisor):
     def __init__(
         self,
         core: SessionCore,
-        *,
-        recovers: bool,
         ended: Callable[[SessionCore, ResourceCleanupError | None], object],
         **flags: Any,
     ) -> None:
-        spec = child(SessionActor, core, id="session", kwargs={"recovers": recovers})
-        super().__init__([spec], **flags)
+        super().__init__([child(SessionActor, core, id="session")], **flags)
         self.core = core
         self._ended = ended
         self._cleanups = Cleanups(core)
@@ -66,8 +63,7 @@ class SessionNode(Supervisor):
         self._ending = False
         self._stand_ins: dict[EntryKind, ActorRef[Any]] = {}
         core.spawn = self
-        core.run_cleanups = self._cleanups.run
-        core.clean_one = self._cleanups.one
+        core.cleanups = self._cleanups
 
     def on_restart(self, reason: ExitReason, attempt: int) -> None:
         """A new node is a new attachment of the same session."""
