@@ -51,6 +51,13 @@ MINIMAL: Final = Capabilities(
 """What every device can do, for a session that is created without asking (SES-099)."""
 
 
+SILENT: Final[Publisher[bytes]] = Publisher()
+"""The output of all sessions whose output nobody has asked for."""
+OVER: Final[Publisher[bytes]] = Publisher()
+"""The output of all sessions that have ended."""
+OVER.close()
+
+
 class SessionState:
     """One logical session on one device: it stays while its actors come and go."""
 
@@ -75,9 +82,9 @@ class SessionState:
         "options",
         "port",
         "program",
+        "recovers",
         "session_id",
         "spawn",
-        "recovers",
         "standing",
         "state",
         "status",
@@ -138,7 +145,7 @@ class SessionState:
         """Ends it when its user holds nothing of it any more; set by its manager."""
         self.cleanups: Cleanups | None = None
         """Cleans up through the trackers; set when it is assembled."""
-        self._outlet: Publisher[bytes] = Publisher()
+        self._outlet = SILENT
         self._lock = threading.Lock()
 
     @property
@@ -193,7 +200,10 @@ class SessionState:
         self.move(Turn.END)
         self.move(Turn.CLEANED)
         self.ledger.let_go()
-        self._outlet.close()
+        with self._lock:
+            outlet, self._outlet = self._outlet, OVER
+        if outlet is not SILENT:
+            outlet.close()
         reason = self.fault or "ended"
         self.done.close(reason)
         self.logical_done.close(reason)
@@ -281,6 +291,9 @@ class SessionState:
         self, capacity: int = 1024, *, overflow: Overflow | str = Overflow.DROP_OLDEST
     ) -> Subscription[bytes]:
         """Return a stream of what this session's calls print, from now on."""
+        with self._lock:
+            if self._outlet is SILENT:
+                self._outlet = Publisher()
         return self._outlet.subscribe(buffer=capacity, overflow=overflow, dropped=dropped_mark)
 
     def _output_to(self, also: Callable[[bytes], object] | None) -> Callable[[bytes], object]:

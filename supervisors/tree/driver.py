@@ -180,7 +180,7 @@ class Driver(Teller):
                     effects = self._core.step(events.popleft(), self.timers.clock.monotonic())
                 for effect in effects:
                     self._carry_out(effect)
-        finally:  # also after a bug of ours: else it would be deaf, each event waiting for this loop
+        finally:  # also after a bug of ours: else each event would wait for this loop
             self._events = None
 
     def _then(self, event: got.Event) -> None:
