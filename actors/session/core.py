@@ -87,8 +87,7 @@ class SessionCore(SessionState):
         the session."""
         self._file_cache: FileSystemCache | None = None
         self._tasks: dict[str, Together] = {}
-        self.namespace.on_deployed = self._deployed
-        self.namespace.on_void = self._undeployed
+        self.namespace.owner = self
 
     @property
     def objects(self) -> Objects:
@@ -118,6 +117,7 @@ class SessionCore(SessionState):
     def ended(self) -> None:
         """Tell everybody that it is over; nothing of the device is known any more (SES-076)."""
         self._file_cache = None
+        self._keeper.gone(self)
         super().ended()
 
     def submit(
@@ -413,7 +413,8 @@ class SessionCore(SessionState):
         limit = self.options.resource_cleanup_timeout if timeout is None else timeout
         return self.run_cleanups(limit).map(_raise_failures)
 
-    def _deployed(self, source: Source) -> None:
+    def deployed(self, source: Source) -> None:
+        """Record a deployment that worked; on the device's turn."""
         if not self.options.enable_resource_tracking:
             return
         signature = f"{source.name}({', '.join(source.parameters)})"

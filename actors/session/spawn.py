@@ -33,5 +33,8 @@ class Keeper(Protocol):
     def is_alone(self, core: SessionCore, /) -> bool:
         """Whether no other session lives on its device."""
 
+    def gone(self, core: SessionCore, /) -> None:
+        """Forget the session: it has ended."""
+
     def registered(self, resource_type: str, /) -> None:
         """Count a resource that was registered."""

@@ -113,7 +113,7 @@ class SessionState:
         self.meter = (
             None
             if budget is None or budget.memory is None
-            else Meter(self.namespace, budget.memory, self._undeployed)
+            else Meter(self.namespace, budget.memory, self.undeployed)
         )
         """Measures the memory that it takes, where that is limited."""
         self.status = SessionStatus.CREATING
@@ -272,7 +272,7 @@ class SessionState:
             self.budget.check(kind, key, held, self.ledger.entries())
             return self.ledger.register(kind, key, held)
 
-    def _undeployed(self, name: str = "") -> None:
+    def undeployed(self, name: str = "") -> None:
         """Forget a function whose deployment was undone; all of them without a name."""
         start = f"{name}(" if name else ""
         self.ledger.drop(EntryKind.DEPLOYMENT, lambda entry: not entry.key.startswith(start))

@@ -292,7 +292,6 @@ class ManagerCore:
         )
         started: Future[Any] = node.sessions().start_child(spec, block=False)
         record.roster[core.session_id] = spec
-        core.logical_done.add_callback(partial(record.roster.pop, core.session_id))  # or the reason
         return started
 
     def _prepare(self, core: SessionCore, program: Program | None) -> Steps[None]:
@@ -309,6 +308,10 @@ class ManagerCore:
     def is_alone(self, core: SessionCore) -> bool:
         """Whether no other session lives on its device."""
         return self.sessions.on(core.port) == [core]
+
+    def gone(self, core: SessionCore) -> None:
+        """Start a session no more with its device's node: it has ended."""
+        self._devices.strike(core.port, core.session_id)
 
     def registered(self, resource_type: str) -> None:
         """Count a resource that was registered."""
