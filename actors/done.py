@@ -34,7 +34,7 @@ class Done:
 
     def __init__(self) -> None:
         self._lock = allocate_lock()
-        self._callbacks: dict[object, Callable[[Any], object]] = {}
+        self._callbacks: dict[object, Callable[[Any], object]] | None = None  # until there is one
         self._closed = False
         self.reason: Any = None
         """What the closer gave; None while open."""
@@ -56,7 +56,7 @@ class Done:
                 return False
             self.reason = reason
             self._closed = True
-            callbacks, self._callbacks = self._callbacks, {}
+            callbacks, self._callbacks = self._callbacks or {}, None
         for callback in callbacks.values():
             self._call(callback)
         return True
@@ -70,6 +70,8 @@ class Done:
         key = object()
         with self._lock:
             if is_open := not self._closed:
+                if self._callbacks is None:
+                    self._callbacks = {}
                 self._callbacks[key] = callback
         if not is_open:
             self._call(callback)
@@ -97,7 +99,8 @@ class Done:
 
     def _forget(self, key: object) -> None:
         with self._lock:
-            self._callbacks.pop(key, None)
+            if self._callbacks is not None:
+                self._callbacks.pop(key, None)
 
     def _call(self, callback: Callable[[Any], object]) -> None:
         try:

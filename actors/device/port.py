@@ -280,12 +280,12 @@ class Port:
         """Call `fn` with each event, on the device's turn: it must not block. Returns the undo."""
         with self._lock:
             self._listeners = [*self._listeners, fn]
+        return lambda: self.unlisten(fn)
 
-        def unlisten() -> None:
-            with self._lock:
-                self._listeners = [each for each in self._listeners if each is not fn]
-
-        return unlisten
+    def unlisten(self, fn: Callable[[DeviceEvent], object]) -> None:
+        """Call `fn` no more; harmless if it is not called."""
+        with self._lock:
+            self._listeners = [each for each in self._listeners if each != fn]
 
     def booted(self, *, same_boot: bool) -> None:
         """Record that the device is up, with or without a new generation, and tell."""

@@ -30,13 +30,14 @@ class InlineInbox:
     never nests: its actor runs when the turn that this thread is in has ended.
     """
 
+    __slots__ = ("_busy", "_closed", "_items", "_left", "_lock", "actor", "ref")
+
     def __init__(self, actor: Actor) -> None:
         self.actor: Actor | None = actor
         """Whose it is; None once it has ended."""
         self.ref: ActorRef[Any]
-        self.take: Callable[[Item], None] = self._nobody
         self._lock = allocate_lock()
-        self._items: deque[Item] = deque()
+        self._items: deque[Item] | None = None  # while nothing waits: empty it takes 760 bytes
         self._closed = False
         self._busy = True  # until the actor has started
         self._left: list[Item] | None = None
@@ -47,6 +48,8 @@ class InlineInbox:
         """Queue an item and see that it is run. False, and its asker is told, when closed."""
         with self._lock:
             if taken := not self._closed:
+                if self._items is None:
+                    self._items = deque()
                 self._items.append(item)
         if taken:
             self._wake()
@@ -62,6 +65,8 @@ class InlineInbox:
         """The system lane: like `put`, before everything that waits (DESIGN 8.21)."""
         with self._lock:
             if taken := not self._closed:
+                if self._items is None:
+                    self._items = deque()
                 self._items.appendleft(item)
         if taken:
             self._wake()
@@ -72,7 +77,7 @@ class InlineInbox:
         return not self._items
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._items or ())
 
     def get(self) -> Any:
         """Not how items leave."""
@@ -82,11 +87,10 @@ class InlineInbox:
 
     def inherit(self, items: Iterable[Item]) -> None:
         """Take over what an earlier incarnation left; before `begin`."""
-        self._items.extend(items)
+        self._items = deque(items) or None
 
-    def begin(self, take: Callable[[Item], None], first: Callable[[], None]) -> None:
+    def begin(self, first: Callable[[], None]) -> None:
         """Run `first` as the first turn, here and now, then what came meanwhile."""
-        self.take = take
         here = HERE
         nested, here.running = here.running, True
         outer, here.inline = here.inline, self.actor
@@ -104,8 +108,8 @@ class InlineInbox:
         """Take nothing more, and let go of the actor; what waits is rejected, or kept."""
         with self._lock:
             self._closed = True
-            left, self._items = self._items, deque()
-        actor, self.actor, self.take = self.actor, None, self._nobody
+            left, self._items = self._items or (), None
+        actor, self.actor = self.actor, None
         if actor is not None:
             for item in left:
                 if type(item) is tuple:
@@ -182,10 +186,6 @@ class InlineInbox:
         if not HERE.running:
             _bounce()
 
-    def _nobody(self, item: Item) -> None:
-        """Stands where a dead actor stood."""
-        reject(item, self.ref, was_queued=True)
-
     def _run(self) -> None:
         """Turns until the mailbox is empty, unless another thread is at it."""
         with self._lock:
@@ -196,10 +196,14 @@ class InlineInbox:
         HERE.inline = self.actor
         try:
             while True:
-                self.take(item)
+                actor = self.actor
+                if actor is not None:
+                    actor._actor_take(item)  # noqa: SLF001  its mailbox
+                else:  # it has ended
+                    reject(item, self.ref, was_queued=True)
                 with self._lock:
                     if not self._items:
-                        self._busy = False
+                        self._items, self._busy = None, False
                         return
                     item = self._items.popleft()
         except BaseException:  # a signal between two turns: the next put goes on

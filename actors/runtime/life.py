@@ -78,7 +78,7 @@ class Living(BridgedActor):
     def _start_actor_loop(self) -> None:
         inbox = self._actor_inbox
         if isinstance(inbox, InlineInbox):
-            inbox.begin(self._actor_take, self._actor_begin)
+            inbox.begin(self._actor_begin)
             return
         dispatcher = self._actor_dispatcher()
         at_once = dispatcher is POOL and self._actor_starts_itself()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
@@ -22,6 +21,7 @@ from klemheist.actors.runtime.actor import LATER, Actor
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.exits import ExitReason
 from klemheist.actors.runtime.future import Future
+from klemheist.actors.runtime.timers import Timer
 from klemheist.transports.errors import LinkError
 
 from .core import SessionCore
@@ -33,11 +33,10 @@ class SessionActor(Actor):
 
     inline: ClassVar[bool] = True
 
-    def __init__(self, core: SessionCore, *, recovers: bool = True) -> None:
+    def __init__(self, core: SessionCore) -> None:
         super().__init__()
         self.core = core
-        self._recovers = recovers
-        self._unlisten: Callable[[], None] = lambda: None
+        self._idle: Timer | None = None
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -50,13 +49,13 @@ class SessionActor(Actor):
 
     def on_start(self) -> None:
         """Watch the device, and the idle limit."""
-        self._unlisten = self.core.port.listen(self._heard)
+        self.core.port.listen(self._heard)
         if not self.core.standing:
-            self.schedule(self.core.options.default_session_timeout, _IDLE)
+            self._look_again(self.core.options.default_session_timeout)
 
     def on_exit(self, reason: ExitReason) -> None:  # noqa: ARG002 -- a hook
         """Watch no more."""
-        self._unlisten()
+        self.core.port.unlisten(self._heard)
 
     # -- messages ----------------------------------------------------------------------------------
 
@@ -82,8 +81,6 @@ class SessionActor(Actor):
                 self._down(reason)
             case DeviceUp() as up:
                 self._up(up)
-            case _ if message is _IDLE:
-                self._check_idle()
             case _:
                 return super().on_receive(message)
         return None
@@ -119,7 +116,7 @@ class SessionActor(Actor):
     def _up(self, up: DeviceUp) -> None:
         if up.same_boot:
             self.core.move(Turn.UP)
-        elif not self._recovers:
+        elif not self.core.recovers:
             self._fault("the device booted anew, and this session is not to be restarted")
         else:
             self.core.recover().add_done_callback(partial(self.post, self._recovered))
@@ -139,15 +136,24 @@ class SessionActor(Actor):
 
     # -- the idle limit ----------------------------------------------------------------------------
 
+    def _look_again(self, delay: float) -> None:
+        """See in so many seconds; without `schedule`, which takes 300 bytes more."""
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = self.timers.call_later(delay, self.post, self._check_idle)
+        if self._actor_self.reason is not None:  # killed meanwhile
+            self._idle.cancel()
+
+    def _actor_released(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+
     def _check_idle(self) -> None:
         limit = self.core.options.default_session_timeout
         now = SYSTEM_CLOCK.monotonic()
         left = limit if self.core.is_busy else self.core.last_used + limit - now
         if left > 0:
-            self.schedule(left, _IDLE)
+            self._look_again(left)
         else:
             self.core.report.warning("session was not used for {} s and is ended", limit)
             self.core.end()
-
-
-_IDLE = object()

@@ -45,6 +45,8 @@ class Place:
 class Tracer:
     """Maps the lines of device tracebacks to the host's files, by the names of functions."""
 
+    __slots__ = ("_places",)
+
     def __init__(self) -> None:
         self._places: dict[str, Place] = {}
 

@@ -12,6 +12,7 @@ from .expressions import Expression, root
 from .files import AsyncFiles
 from .functions import AsyncSetupCall, AsyncThread
 from .options import CallOptions
+from .part import part
 from .proxies import AsyncProxy
 from .tasks import AsyncTask
 from .tracker import AsyncResourceTracker
@@ -20,10 +21,6 @@ from .view import SessionView
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from klemheist.actors.runtime.ref import ActorRef
-
-    from .core import SessionCore
-    from .program import Program
     from .tasks import AsyncGeneratorTask, P, R, Y
     from .timesync import TimeSync
 
@@ -34,16 +31,25 @@ class AsyncSession(SessionView):
     _task_class = AsyncTask
     _thread_class = AsyncThread
 
-    def __init__(
-        self, core: SessionCore, ref: Callable[[], ActorRef[Any]], program: Program | None = None
-    ) -> None:
-        super().__init__(core, ref)
-        self.program = AsyncBoundProgram(core, program)
+    @part
+    def program(self) -> AsyncBoundProgram:
         """The bound copy of the session's program; empty where it has none."""
-        self.resources = AsyncResourceTracker(core)
+        return self._bound(AsyncBoundProgram(self._core, self._core.program))
+
+    @part
+    def resources(self) -> AsyncResourceTracker:
         """What it holds (SES-024)."""
-        self.file_system_context = self.files = AsyncFiles(core)
+        return self._holding(AsyncResourceTracker(self._core))
+
+    @part
+    def files(self) -> AsyncFiles:
         """The device's files (SES-027)."""
+        return self._holding(AsyncFiles(self._core))
+
+    @property
+    def file_system_context(self) -> AsyncFiles:
+        """The same as `files` (SES-027)."""
+        return self.files
 
     async def execute(
         self,

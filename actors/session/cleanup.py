@@ -24,6 +24,8 @@ TELL_AGAIN: Final = 0.5
 class Cleanups:
     """Sends `Cleanup` to the trackers and collects their `Cleaned`."""
 
+    __slots__ = ("_core", "_waiting")
+
     def __init__(self, core: SessionCore) -> None:
         self._core = core
         self._waiting: dict[int, Future[Cleaned]] = {}

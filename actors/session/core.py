@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .ledger import Journal
     from .options import SessionOptions
     from .remote import Numbers
+    from .spawn import Keeper
 
 LEAST_NOW: Final = 10 * DRIVE_SECONDS
 """Calls with a shorter timeout take the long way, which watches deadlines from the first moment."""
@@ -63,30 +64,38 @@ Start: TypeAlias = "Callable[[Callable[[bytes], object] | None], Future[Any]]"
 class SessionCore(SessionState):
     """One logical session on one device, and its calls there."""
 
+    __slots__ = ("_calls", "_file_cache", "_objects", "_tasks", "time_sync")
+
     def __init__(
         self,
         port: Port,
         numbers: Numbers,
         options: SessionOptions,
+        keeper: Keeper,
         *,
         journal: Journal | None = None,
         claims: Claims | None = None,
         budget: Budget | None = None,
     ) -> None:
-        super().__init__(port, numbers, options, journal=journal, claims=claims, budget=budget)
-        self.objects = Objects(self)
+        super().__init__(
+            port, numbers, options, keeper, journal=journal, claims=claims, budget=budget
+        )
+        self._objects: Objects | None = None
         self.time_sync: TimeSync | None = None
         self._calls: dict[Future[Any], bool] = {}
         """The user's calls that wait or run, and whether they are a cleanup's: the others end with
         the session."""
         self._file_cache: FileSystemCache | None = None
         self._tasks: dict[str, Together] = {}
-        self.namespace.on_deployed = self._deployed
-        self.namespace.on_void = partial(
-            self.ledger.drop,
-            EntryKind.DEPLOYMENT,
-            lambda entry: False,  # noqa: ARG005
-        )
+        self.namespace.owner = self
+
+    @property
+    def objects(self) -> Objects:
+        """What it holds of objects on the device; made when the first one is."""
+        if self._objects is None:
+            with self._lock:
+                self._objects = self._objects or Objects(self)
+        return self._objects
 
     @property
     def file_cache(self) -> FileSystemCache:
@@ -97,9 +106,18 @@ class SessionCore(SessionState):
             self._file_cache = FileSystemCache()
         return self._file_cache
 
+    def end(self) -> Future[None]:
+        """End the session through the tree."""
+        return self._keeper.end(self)
+
+    def is_alone(self) -> bool:
+        """Whether no other session lives on the device."""
+        return self._keeper.is_alone(self)
+
     def ended(self) -> None:
         """Tell everybody that it is over; nothing of the device is known any more (SES-076)."""
         self._file_cache = None
+        self._keeper.gone(self)
         super().ended()
 
     def submit(
@@ -395,7 +413,8 @@ class SessionCore(SessionState):
         limit = self.options.resource_cleanup_timeout if timeout is None else timeout
         return self.run_cleanups(limit).map(_raise_failures)
 
-    def _deployed(self, source: Source) -> None:
+    def deployed(self, source: Source) -> None:
+        """Record a deployment that worked; on the device's turn."""
         if not self.options.enable_resource_tracking:
             return
         signature = f"{source.name}({', '.join(source.parameters)})"

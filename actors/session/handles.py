@@ -12,6 +12,7 @@ from .expressions import Expression, root
 from .files import Files
 from .functions import SetupCall, Thread
 from .options import CallOptions
+from .part import part
 from .proxies import Proxy
 from .tasks import Task
 from .tracker import ResourceTracker
@@ -20,10 +21,6 @@ from .view import SessionView
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from klemheist.actors.runtime.ref import ActorRef
-
-    from .core import SessionCore
-    from .program import Program
     from .tasks import GeneratorTask, P, R, Y
     from .timesync import TimeSync
 
@@ -34,16 +31,25 @@ class Session(SessionView):
     _task_class = Task
     _thread_class = Thread
 
-    def __init__(
-        self, core: SessionCore, ref: Callable[[], ActorRef[Any]], program: Program | None = None
-    ) -> None:
-        super().__init__(core, ref)
-        self.program = BoundProgram(core, program)
+    @part
+    def program(self) -> BoundProgram:
         """The bound copy of the session's program; empty where it has none."""
-        self.resources = ResourceTracker(core)
+        return self._bound(BoundProgram(self._core, self._core.program))
+
+    @part
+    def resources(self) -> ResourceTracker:
         """What it holds (SES-024)."""
-        self.file_system_context = self.files = Files(core)
+        return self._holding(ResourceTracker(self._core))
+
+    @part
+    def files(self) -> Files:
         """The device's files (SES-027)."""
+        return self._holding(Files(self._core))
+
+    @property
+    def file_system_context(self) -> Files:
+        """The same as `files` (SES-027)."""
+        return self.files
 
     def execute(
         self,

@@ -7,7 +7,6 @@ is asked anything.
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -91,13 +90,15 @@ class Ledger:
         claims: those on the session's device; what is held may have some of them.
     """
 
+    __slots__ = ("_claims", "_closed", "_entries", "_journal", "_last", "_lock", "session_id")
+
     def __init__(
         self, session_id: str, journal: Journal | None = None, claims: Claims | None = None
     ) -> None:
         self.session_id = session_id
         self._journal = journal
         self._claims = claims
-        self._numbers = itertools.count(1)
+        self._last = 0
         self._entries: dict[tuple[EntryKind, str], Entry] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -120,7 +121,8 @@ class Ledger:
                 self._unclaim(key, entry.held, but=held)
                 entry.held = held
                 return entry
-            entry = Entry(next(self._numbers), kind, key, held)
+            self._last += 1
+            entry = Entry(self._last, kind, key, held)
             self._entries[kind, key] = entry
         self._write(entry)
         return entry

@@ -6,9 +6,9 @@ by booting anew is put back by `ready`, as the first thing of the next procedure
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from klemheist.actors.errors import CapabilityError, DeviceMemoryError
 from klemheist.actors.sources import Source
@@ -74,8 +74,29 @@ class Numbers:
         return entry
 
 
+class Owner(Protocol):
+    """Whose namespace it is."""
+
+    def deployed(self, source: Source, /) -> None:
+        """A function was deployed."""
+
+    def undeployed(self, name: str = "", /) -> None:
+        """A function is deployed no more; without a name none is, as after a new boot."""
+
+
 class Namespace:
     """One session's namespace on the device, as the host knows it."""
+
+    __slots__ = (
+        "_numbers",
+        "boot",
+        "entries",
+        "number",
+        "opened",
+        "owner",
+        "setups",
+        "tracer",
+    )
 
     def __init__(self, numbers: Numbers) -> None:
         self._numbers = numbers
@@ -90,10 +111,8 @@ class Namespace:
         """Name -> the hash of what is deployed under it, and its entry."""
         self.setups: list[Setup] = []
         self.tracer = Tracer()
-        self.on_deployed: Callable[[Source], object] = _nobody
-        """Told of each deployment that worked, on the device's turn."""
-        self.on_void: Callable[[], object] = _nobody
-        """Told when a new boot has made all deployments void."""
+        self.owner: Owner | None = None
+        """Told, on the device's turn, of what is deployed here and what is not any more."""
 
     @property
     def numbers(self) -> Numbers:
@@ -116,7 +135,8 @@ class Namespace:
         if known:
             return
         self._void()
-        self.on_void()
+        if self.owner is not None:
+            self.owner.undeployed()
         if self.opened == board.boot:  # the setups have failed half way
             yield from drop_namespace(board, self.number, ())
         self.opened = board.boot
@@ -177,7 +197,8 @@ class Namespace:
         except DeviceMemoryError:  # once more: that error came after a collection (DESIGN 7)
             yield from self._define(board, source, place, entry)
         self.entries[source.name] = (source.hash, entry)
-        self.on_deployed(source)
+        if self.owner is not None:
+            self.owner.deployed(source)
         return True
 
     def deployed(self, board: Board, source: Source) -> Procedure[int]:
@@ -263,7 +284,3 @@ def encoded(board: Board, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> P
     if needs_decoder(text):
         yield from complete(board)
     return text
-
-
-def _nobody(*_: object) -> None:
-    """Stands where nobody listens."""

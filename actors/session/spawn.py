@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from klemheist.actors.runtime.actor import Actor
 
 from .ledger import EntryKind
+
+if TYPE_CHECKING:
+    from klemheist.actors.runtime.future import Future
+
+    from .core import SessionCore
 
 
 class Spawn(Protocol):
@@ -17,3 +22,19 @@ class Spawn(Protocol):
 
     def find(self, kind: EntryKind) -> Actor | None:
         """Return the running tracker of this kind."""
+
+
+class Keeper(Protocol):
+    """The manager that the session belongs to, as the session sees it."""
+
+    def end(self, core: SessionCore, /) -> Future[None]:
+        """End the session through the tree."""
+
+    def is_alone(self, core: SessionCore, /) -> bool:
+        """Whether no other session lives on its device."""
+
+    def gone(self, core: SessionCore, /) -> None:
+        """Forget the session: it has ended."""
+
+    def registered(self, resource_type: str, /) -> None:
+        """Count a resource that was registered."""

@@ -34,9 +34,10 @@ if TYPE_CHECKING:
 
     from .budget import Budget
     from .claims import Claims
+    from .cleanup import Cleanups
     from .options import SessionOptions
     from .program import Program
-    from .spawn import Spawn
+    from .spawn import Keeper, Spawn
 
 MINIMAL: Final = Capabilities(
     platform="unknown",
@@ -50,33 +51,38 @@ MINIMAL: Final = Capabilities(
 """What every device can do, for a session that is created without asking (SES-099)."""
 
 
+SILENT: Final[Publisher[bytes]] = Publisher()
+"""The output of all sessions whose output nobody has asked for."""
+OVER: Final[Publisher[bytes]] = Publisher()
+"""The output of all sessions that have ended."""
+OVER.close()
+
+
 class SessionState:
     """One logical session on one device: it stays while its actors come and go."""
 
     __slots__ = (
+        "_keeper",
         "_lock",
         "_outlet",
         "budget",
-        "clean_one",
+        "cleanups",
         "created_at",
         "done",
-        "end",
         "epoch",
         "exclusive",
         "fault",
         "force",
-        "is_alone",
         "last_used",
         "ledger",
         "logical_done",
         "meter",
         "minimal",
         "namespace",
-        "on_registered",
         "options",
         "port",
         "program",
-        "run_cleanups",
+        "recovers",
         "session_id",
         "spawn",
         "standing",
@@ -91,6 +97,7 @@ class SessionState:
         port: Port,
         numbers: Numbers,
         options: SessionOptions,
+        keeper: Keeper,
         *,
         journal: Journal | None = None,
         claims: Claims | None = None,
@@ -106,7 +113,7 @@ class SessionState:
         self.meter = (
             None
             if budget is None or budget.memory is None
-            else Meter(self.namespace, budget.memory, self._undeployed)
+            else Meter(self.namespace, budget.memory, self.undeployed)
         )
         """Measures the memory that it takes, where that is limited."""
         self.status = SessionStatus.CREATING
@@ -115,6 +122,8 @@ class SessionState:
         self.program: Program | None = None
         self.exclusive = False
         """No other session lives on the device."""
+        self.recovers = True
+        """It comes back in a new boot of its device; else it faults."""
         self.standing = False
         """It belongs to a standing program: it is never idle."""
         self.minimal: Capabilities | None = None
@@ -131,25 +140,32 @@ class SessionState:
         self.last_used = SYSTEM_CLOCK.monotonic()
         self.spawn: Spawn | None = None
         """Starts trackers under the session's node; set when it is assembled."""
-        self.end: Callable[[], Future[None]] = _not_assembled
-        """Ends the session through the tree; set when it is assembled."""
+        self._keeper = keeper
         self.watch: object = None
         """Ends it when its user holds nothing of it any more; set by its manager."""
-        self.run_cleanups: Callable[[float], Future[list[Cleaned]]] = _not_assembled
+        self.cleanups: Cleanups | None = None
         """Cleans up through the trackers; set when it is assembled."""
-        self.clean_one: Callable[[EntryKind, str], Future[Cleaned]] = _not_assembled
-        """Cleans one entry up through its tracker; set when it is assembled."""
-        self.is_alone: Callable[[], bool] = _not_assembled
-        """Whether no other session lives on the device; set when it is assembled."""
-        self.on_registered: Callable[[str], object] = _nobody
-        """Told the type of each resource that is registered."""
-        self._outlet: Publisher[bytes] = Publisher()
+        self._outlet = SILENT
         self._lock = threading.Lock()
 
     @property
     def report(self) -> Logger:
         """Where the session logs; made anew each time, for a kept one takes 400 bytes."""
         return logger.bind(session=self.session_id, device=self.port.url)
+
+    # -- what is done by its node ------------------------------------------------------------------
+
+    def run_cleanups(self, timeout: float) -> Future[list[Cleaned]]:
+        """Clean up through the trackers, within `timeout` seconds."""
+        return self._assembled().run(timeout)
+
+    def clean_one(self, kind: EntryKind, key: str) -> Future[Cleaned]:
+        """Clean one entry up through its tracker."""
+        return self._assembled().one(kind, key)
+
+    def _assembled(self) -> Cleanups:
+        assert self.cleanups is not None, "the session was not assembled: its manager does that"
+        return self.cleanups
 
     # -- status -----------------------------------------------------------------------------------
 
@@ -184,7 +200,10 @@ class SessionState:
         self.move(Turn.END)
         self.move(Turn.CLEANED)
         self.ledger.let_go()
-        self._outlet.close()
+        with self._lock:
+            outlet, self._outlet = self._outlet, OVER
+        if outlet is not SILENT:
+            outlet.close()
         reason = self.fault or "ended"
         self.done.close(reason)
         self.logical_done.close(reason)
@@ -253,13 +272,14 @@ class SessionState:
             self.budget.check(kind, key, held, self.ledger.entries())
             return self.ledger.register(kind, key, held)
 
-    def _undeployed(self, name: str) -> None:
-        """Forget a function whose deployment was undone."""
-        self.ledger.drop(EntryKind.DEPLOYMENT, lambda entry: not entry.key.startswith(f"{name}("))
+    def undeployed(self, name: str = "") -> None:
+        """Forget a function whose deployment was undone; all of them without a name."""
+        start = f"{name}(" if name else ""
+        self.ledger.drop(EntryKind.DEPLOYMENT, lambda entry: not entry.key.startswith(start))
 
     def _tell_registration(self, kind: EntryKind, key: str, held: object) -> None:
         if isinstance(held, Resource):
-            self.on_registered(held.resource_type)
+            self._keeper.registered(held.resource_type)
             cost = held.estimated_cost
             self.report.debug("{} {} registered, cost {}", held.resource_type, key, cost)
         elif kind is EntryKind.THREAD:
@@ -271,6 +291,9 @@ class SessionState:
         self, capacity: int = 1024, *, overflow: Overflow | str = Overflow.DROP_OLDEST
     ) -> Subscription[bytes]:
         """Return a stream of what this session's calls print, from now on."""
+        with self._lock:
+            if self._outlet is SILENT:
+                self._outlet = Publisher()
         return self._outlet.subscribe(buffer=capacity, overflow=overflow, dropped=dropped_mark)
 
     def _output_to(self, also: Callable[[bytes], object] | None) -> Callable[[bytes], object]:
@@ -287,11 +310,3 @@ class SessionState:
 def dropped_mark(count: int) -> bytes:
     """Return what stands in a byte stream where pieces were dropped."""
     return b"\r\n[%d pieces of output dropped]\r\n" % count
-
-
-def _not_assembled(*_: object) -> Any:
-    raise RuntimeError("the session was not assembled: its manager does that")
-
-
-def _nobody(*_: object) -> None:
-    """Stands where nobody listens."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from klemheist.actors.errors import SessionError, StaleHandle
 from klemheist.actors.notebook import table
@@ -11,6 +11,7 @@ from klemheist.actors.streams import Overflow
 from .contexts import DeviceContext, ExecutorContext
 from .functions import RemoteThread, hold_teardown, source_of
 from .options import CallOptions
+from .part import part
 from .tasks import AnyTask, RemoteTask, task_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
     from klemheist.actors.runtime.ref import ActorRef
     from klemheist.actors.streams import Subscription
 
+    from .bound import Bound
     from .core import SessionCore
+
+    T = TypeVar("T")
+    B = TypeVar("B", bound=Bound)
 
 
 class SessionView:
@@ -31,25 +36,48 @@ class SessionView:
     _task_class: ClassVar[type[RemoteTask[..., Any]]]
     _thread_class: ClassVar[type[RemoteThread]]
     _hold: object = None
-    program: Any
 
-    def __init__(self, core: SessionCore, ref: Callable[[], ActorRef[Any]]) -> None:
+    def __init__(self, core: SessionCore, ref: Callable[[SessionCore], ActorRef[Any]]) -> None:
         self._core = core
         self._ref = ref
-        self.executor_context = self.executor = ExecutorContext(core)
+
+    @part
+    def executor(self) -> ExecutorContext:
         """Deployments and threads of this session, for executors (SES-064)."""
-        self.device_context = self.device = DeviceContext(core)
+        return self._holding(ExecutorContext(self._core))
+
+    @property
+    def executor_context(self) -> ExecutorContext:
+        """The same as `executor` (SES-025)."""
+        return self.executor
+
+    @part
+    def device(self) -> DeviceContext:
         """The device, as this session sees it (SES-078)."""
+        return self._holding(DeviceContext(self._core))
+
+    @property
+    def device_context(self) -> DeviceContext:
+        """The same as `device` (SES-026)."""
+        return self.device
 
     def hold(self, hold: object) -> None:
-        """Keep an object alive for as long as anything of this session is in use."""
-        parts = [self.executor_context, self.device_context]
-        parts += [getattr(self, name) for name in ("program", "resources", "files")]
-        program = self._core.program
-        names = () if program is None else program.marked
-        parts += [getattr(self.program, name) for name in names if hasattr(self.program, name)]
-        for part in (self, *parts):
-            object.__setattr__(part, "_hold", hold)
+        """Keep an object alive for as long as anything of this session is in use.
+
+        To be called before any part of it is asked for.
+        """
+        self._hold = hold
+
+    def _holding(self, made: T) -> T:
+        object.__setattr__(made, "_hold", self._hold)
+        return made
+
+    def _bound(self, program: B) -> B:
+        """Let each task and thread of the bound program hold what it does itself."""
+        for each in vars(program).values():
+            if isinstance(each, RemoteTask | RemoteThread):
+                self._holding(each)
+        return self._holding(program)
 
     def __repr__(self) -> str:
         return f"<session {self.session_id} on {self._core.port.url}, {self.status}>"
@@ -108,7 +136,7 @@ class SessionView:
     @property
     def ref(self) -> ActorRef[Any]:
         """The Session actor, for messages: `tell(Execute(…))`, `ask(Call(…))`."""
-        return self._ref()
+        return self._ref(self._core)
 
     def output(
         self, capacity: int = 1024, *, overflow: Overflow | str = Overflow.DROP_OLDEST
@@ -167,8 +195,7 @@ class SessionView:
 
         def make(function: Callable[..., Any] | None) -> AnyTask:
             made = task_of(self._task_class, self._core, source_of(function, source), options)
-            object.__setattr__(made, "_hold", self._hold)
-            return made
+            return self._holding(made)
 
         return make if function is None and source is None else make(function)
 
@@ -182,8 +209,7 @@ class SessionView:
 
         def make(function: Callable[..., Any] | None) -> RemoteThread:
             made = self._thread_class(self._core, source_of(function, source), restart=restart)
-            object.__setattr__(made, "_hold", self._hold)
-            return made
+            return self._holding(made)
 
         return make if function is None and source is None else make(function)
 

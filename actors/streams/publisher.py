@@ -61,6 +61,8 @@ class Publisher(Generic[T]):
     It is true where somebody listens: who has to make an item only for it can ask first.
     """
 
+    __slots__ = ("_closed", "_lock", "changed", "subscriptions")
+
     def __init__(self) -> None:
         self.subscriptions: tuple[Subscription[T], ...] = ()
         """Those there are; the tuple is replaced, never changed, so that reading needs no lock."""

@@ -41,6 +41,23 @@ class Core:
         rand: Jitter for backoffs, from 0 to 1.
     """
 
+    __slots__ = (
+        "_by_ref",
+        "_ending",
+        "children",
+        "closing",
+        "dynamic",
+        "main",
+        "now",
+        "out",
+        "path",
+        "rand",
+        "spec",
+        "totals",
+        "wall_offset",
+        "window",
+    )
+
     def __init__(
         self,
         spec: SupervisorSpec,
@@ -76,7 +93,6 @@ class Core:
     def step(self, event: got.Event, now: float) -> list[do.Effect]:
         """Take in one event at `now` (monotonic seconds); what must be done about it, in order."""
         self.now = now
-        self.out = []
         match event:
             case got.Begin():
                 firsts: list[Step] = [Starting(key, Cause.FIRST) for key in self.children]
@@ -98,7 +114,8 @@ class Core:
                 self.in_turn(event)
             case _:
                 requests.arrived(self, event)
-        return self.out
+        orders, self.out = self.out, []  # what is kept here would be kept till the next event
+        return orders
 
     # -- plans
 

@@ -231,8 +231,9 @@ class ManagerCore:
             self.sessions.give_room()
             raise
         core.standing, core.minimal = standing, MINIMAL if fallback else None
+        core.recovers = restart is not Restart.TEMPORARY
         try:
-            yield self._start_node(core, record, restart)
+            yield self._start_node(core, record)
             yield from self._prepare(core, program)
             self._register(core)
         except BaseException:
@@ -257,14 +258,12 @@ class ManagerCore:
             port,
             record.numbers,
             self.options,
+            self,
             journal=self._journal,
             claims=record.claims,
             budget=budget,
         )
         core.program = program
-        core.end = partial(self.end, core)
-        core.is_alone = lambda: self.sessions.on(port) == [core]
-        core.on_registered = self.monitor.record_resource_registration
         return core
 
     def _admitted(self, core: SessionCore, wait: float) -> Steps[None]:
@@ -278,7 +277,7 @@ class ManagerCore:
             self.sessions.admission.leave(core)
             raise
 
-    def _start_node(self, core: SessionCore, record: DeviceRecord, restart: Restart) -> Future[Any]:
+    def _start_node(self, core: SessionCore, record: DeviceRecord) -> Future[Any]:
         node = self._devices.node(record.port)
         if node is None:
             self.check(Move.CREATE)
@@ -286,14 +285,13 @@ class ManagerCore:
         spec = child(
             SessionNode,
             core,
+            self.sessions.remove,
             id=core.session_id,
             restart=Restart.TRANSIENT,
             shutdown=self.options.resource_cleanup_timeout + CLOSE_WITHIN + 1.0,
-            kwargs={"recovers": restart is not Restart.TEMPORARY, "ended": self.sessions.remove},
         )
         started: Future[Any] = node.sessions().start_child(spec, block=False)
         record.roster[core.session_id] = spec
-        core.logical_done.add_callback(lambda _: record.roster.pop(core.session_id, None))
         return started
 
     def _prepare(self, core: SessionCore, program: Program | None) -> Steps[None]:
@@ -306,6 +304,18 @@ class ManagerCore:
             yield core.set_up(setup)
         for name in program.starting(everything=core.standing):
             yield RemoteThread(core, program.sources[name], restart=program.restarts(name)).submit()
+
+    def is_alone(self, core: SessionCore) -> bool:
+        """Whether no other session lives on its device."""
+        return self.sessions.on(core.port) == [core]
+
+    def gone(self, core: SessionCore) -> None:
+        """Start a session no more with its device's node: it has ended."""
+        self._devices.strike(core.port, core.session_id)
+
+    def registered(self, resource_type: str) -> None:
+        """Count a resource that was registered."""
+        self.monitor.record_resource_registration(resource_type)
 
     def _register(self, core: SessionCore) -> None:
         with self._lock:

@@ -107,6 +107,12 @@ class Devices:
         actor = None if ref is None else ref.actor()
         return actor if isinstance(actor, DeviceNode) else None
 
+    def strike(self, port: Port, session_id: str) -> None:
+        """Take a session that has ended off its device's roster."""
+        record = self._records.get(port.url)
+        if record is not None:
+            record.roster.pop(session_id, None)
+
     def close(self) -> None:
         """See that every link is closed, and tell whoever still waits for a device."""
         for port in self.ports():

@@ -5,8 +5,7 @@ from __future__ import annotations
 import warnings
 import weakref
 from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from klemheist.actors.background import in_background
 
@@ -23,11 +22,19 @@ class Hold:
     __slots__ = ("__weakref__",)
 
 
+class Watch(weakref.ref[Hold]):
+    """Ends the session when the hold has gone."""
+
+    __slots__ = ("core",)
+    core: SessionCore
+
+
 def watched(session: S, core: SessionCore) -> S:
     """End a session when its user holds nothing of it any more; return it."""
     hold = Hold()
     session.hold(hold)
-    core.watch = weakref.ref(hold, partial(_forgotten, core))
+    watch = core.watch = Watch(hold, _forgotten)
+    watch.core = core
     return session
 
 
@@ -37,8 +44,9 @@ def unwatched(core: SessionCore) -> SessionCore:
     return core
 
 
-def _forgotten(core: SessionCore, _: weakref.ref[Any]) -> None:
+def _forgotten(watch: Watch) -> None:
     """All is dropped. This may run anywhere, under any lock: the work is done elsewhere."""
+    core = watch.core
     if core.logical_done.is_set() or not core.is_active:
         return
     with suppress(RuntimeError):  # no thread starts any more: its manager ends it at exit

@@ -200,7 +200,7 @@ class SessionManager(ManagerView):
         return watched(self._session(core), core)
 
     def _session(self, core: SessionCore) -> Session:
-        return Session(core, lambda: self._ref(core), core.program)
+        return Session(core, self._ref)
 
 
 class SessionContext:

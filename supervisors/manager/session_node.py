@@ -47,27 +47,22 @@ class SessionNode(Supervisor):
     """The supervisor of one session."""
 
     # beyond 30 names in one instance Python shares no table of them: 1.3 KB for each session
-    __slots__ = ("_cleanups", "_ended", "_ending", "_stand_ins", "_wanted", "core")
+    __slots__ = ("_cleanups", "_ended", "_stand_ins", "_wanted", "core")
 
     def __init__(
         self,
         core: SessionCore,
-        *,
-        recovers: bool,
         ended: Callable[[SessionCore, ResourceCleanupError | None], object],
         **flags: Any,
     ) -> None:
-        spec = child(SessionActor, core, id="session", kwargs={"recovers": recovers})
-        super().__init__([spec], **flags)
+        super().__init__([child(SessionActor, core, id="session")], **flags)
         self.core = core
         self._ended = ended
         self._cleanups = Cleanups(core)
-        self._wanted: dict[EntryKind, None] = {}
-        self._ending = False
-        self._stand_ins: dict[EntryKind, ActorRef[Any]] = {}
+        self._wanted: tuple[EntryKind, ...] = ()
+        self._stand_ins: dict[EntryKind, ActorRef[Any]] | None = None  # until it ends
         core.spawn = self
-        core.run_cleanups = self._cleanups.run
-        core.clean_one = self._cleanups.one
+        core.cleanups = self._cleanups
 
     def on_restart(self, reason: ExitReason, attempt: int) -> None:
         """A new node is a new attachment of the same session."""
@@ -85,7 +80,7 @@ class SessionNode(Supervisor):
     def tracker(self, kind: EntryKind) -> None:
         """See that the tracker of this kind runs; it is started on first use."""
         if kind not in self._wanted:
-            self._wanted[kind] = None
+            self._wanted = (*self._wanted, kind)
             spec = child(TRACKERS[kind], self.core, self._cleanups.report, id=NAMES[kind])
             cast("SupervisorRef[Any]", self.actor_ref).start_child(spec, block=False)
 
@@ -95,16 +90,18 @@ class SessionNode(Supervisor):
             ref = self.child(NAMES[kind]).ref
         except ChildNotFound:
             ref = None
-        if self._ending and (ref is None or ref.ended.done()):
-            ref = self._stand_in(kind)
+        if self._stand_ins is not None and (ref is None or ref.ended.done()):
+            ref = self._stand_in(kind, self._stand_ins)
         return None if ref is None else ref.actor()
 
-    def _stand_in(self, kind: EntryKind) -> ActorRef[Any]:
+    def _stand_in(
+        self, kind: EntryKind, stand_ins: dict[EntryKind, ActorRef[Any]]
+    ) -> ActorRef[Any]:
         """Start a tracker beside the tree, which starts none any more while it shuts down."""
-        ref = self._stand_ins.get(kind)
+        ref = stand_ins.get(kind)
         if ref is None or ref.ended.done():
             started: Any = TRACKERS[kind].start(self.core, self._cleanups.report)
-            ref = self._stand_ins[kind] = started
+            ref = stand_ins[kind] = started
         return ref
 
     # -- the end -----------------------------------------------------------------------------------
@@ -119,7 +116,7 @@ class SessionNode(Supervisor):
         if core.move(Turn.FAULT):  # nobody asked for this end: see `ManagerCore.end`
             core.fault = "its actors crashed too often"
         core.move(Turn.END)
-        self._ending = True
+        stand_ins = self._stand_ins = {}
         core.stop_calls()
         ends = SYSTEM_CLOCK.monotonic() + core.options.resource_cleanup_timeout
         cleaned = yield core.run_cleanups(ends - SYSTEM_CLOCK.monotonic())
@@ -127,7 +124,7 @@ class SessionNode(Supervisor):
         cleaned += yield core.run_cleanups(ends - SYSTEM_CLOCK.monotonic())  # registered meanwhile
         core.stop_all_calls()
         yield self._close_namespace()
-        for ref in self._stand_ins.values():
+        for ref in stand_ins.values():
             ref.stop(block=False)
         error = failures(cleaned)
         count = len(cleaned) - (len(error.exceptions) if error is not None else 0)

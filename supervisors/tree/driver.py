@@ -5,9 +5,10 @@ It is inline: it has no thread, and no turn of it waits for anything, at any dep
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from klemheist.actors.runtime import (
     LATER,
@@ -36,18 +37,29 @@ if TYPE_CHECKING:
     from klemheist.supervisors.core.core import Core
 
 
+_CLAIMS: Final = allocate_lock()
+
+
 class Watch:
     """Tells a supervisor of the start and the end of one of its children."""
 
-    __slots__ = ("_driver", "_key")
+    __slots__ = ("_driver", "_key", "_starting")
 
     def __init__(self, driver: Driver, key: Hashable) -> None:
         self._driver = driver
         self._key = key
+        self._starting = True
+
+    def claim_start(self) -> bool:
+        """Whether nobody has reported the start yet: true for one caller."""
+        with _CLAIMS:
+            starting, self._starting = self._starting, False
+        return starting
 
     def has_started(self, ref: ActorRef[Any]) -> None:
         """`on_start` has run, well or not."""
-        self._driver.child_started(self._key, ref)
+        if self.claim_start():
+            self._driver.child_started(self._key, ref)
 
     def has_ended(self, ref: ActorRef[Any]) -> None:
         """It has ended; of one that never started, the failed start is told."""
@@ -67,12 +79,11 @@ class Driver(Teller):
         self, core: Core, *, name: str | None, on_event: Callable[[told.TreeEvent], object] | None
     ) -> None:
         super().__init__(core, name=name, on_event=on_event)
-        self._events: deque[got.Event] = deque()
+        self._events: deque[got.Event] | None = None  # while none is being fed
         self._child_timers: dict[Hashable, Timer] = {}
-        self._replies: set[Future[Any]] = set()
+        self._replies: set[Future[Any]] | None = None  # until somebody asks something
         self._makers: dict[Hashable, Maker] = {}
         self._leftovers = Leftovers()
-        self._starting: set[ActorRef[Any]] = set()
         self._is_root = False
         self._leaving = False
         self._untold = True
@@ -110,6 +121,8 @@ class Driver(Teller):
         with self._reading:
             if self._released:  # killed meanwhile, from another thread
                 raise ActorDead(f"{self} ended before it answered")
+            if self._replies is None:
+                self._replies = set()
             self._replies.add(reply)
         self._feed(message)
         return LATER
@@ -136,7 +149,7 @@ class Driver(Teller):
         with self._reading:
             self._released = True
             left = [(key, e.ref) for key, e in self._core.children.items() if e.alive]
-            waiting = [*self._replies, *self._awaited.values()]
+            waiting = [*(self._replies or ()), *self._awaited.values()]
         for timer in list(self._child_timers.values()):
             timer.cancel()
         for _, ref in left:
@@ -157,19 +170,23 @@ class Driver(Teller):
 
     def _feed(self, event: got.Event) -> None:
         """Take in `event` and what follows from it. Only on a turn."""
-        self._events.append(event)
-        if len(self._events) > 1:
-            return  # the loop below is running, further up this stack
+        if self._events is not None:
+            self._events.append(event)  # the loop below is running, further up this stack
+            return
+        events = self._events = deque((event,))
         try:
-            while self._events:
+            while events:
                 with self._reading:
-                    effects = self._core.step(self._events[0], self.timers.clock.monotonic())
+                    effects = self._core.step(events.popleft(), self.timers.clock.monotonic())
                 for effect in effects:
                     self._carry_out(effect)
-                self._events.popleft()
-        except BaseException:  # a bug of ours: it crashes, and whoever is above starts it anew
-            self._events.clear()  # else it would be deaf: each event would wait for this loop
-            raise
+        finally:  # also after a bug of ours: else each event would wait for this loop
+            self._events = None
+
+    def _then(self, event: got.Event) -> None:
+        """Take in `event` after what is being carried out."""
+        assert self._events is not None
+        self._events.append(event)
 
     def _carry_out(self, effect: do.Effect) -> None:  # noqa: C901, PLR0912  a table, one line a row
         match effect:
@@ -193,10 +210,10 @@ class Driver(Teller):
                 if (timer := self._child_timers.pop(key, None)) is not None:
                     timer.cancel()
             case do.Reply(to, value):
-                self._replies.discard(to)
+                self._answered(to)
                 to.set(value)
             case do.Refuse(to, error):
-                self._replies.discard(to)
+                self._answered(to)
                 to.set_exception(error)
             case do.Up():
                 self._actor_started()
@@ -205,13 +222,18 @@ class Driver(Teller):
             case do.Down():
                 self._down(effect)
 
+    def _answered(self, reply: Future[Any]) -> None:
+        if self._replies is not None:
+            self._replies.discard(reply)
+
     def _spawn(self, start: do.Start) -> None:
         key = start.spec.id
         left = self._leftovers.of(key)
+        watch = Watch(self, key)
         try:
-            ref = launch(start, partial(self._prepare, start.spec), left)
+            ref = launch(start, partial(self._prepare, start.spec, watch), left)
         except BaseException as error:  # noqa: BLE001  a constructor's fault is the child's
-            self._events.append(got.StartFailed(key, None, error))
+            self._then(got.StartFailed(key, None, error))
             return
         if left:
             self._leftovers.passed_on(key)
@@ -220,15 +242,13 @@ class Driver(Teller):
             released = self._released
         if released:  # killed meanwhile, from another thread
             ref.kill()
-        if ref.has_started and self._claim_start(ref):
-            self._events.append(self._start_of(key, ref))
+        if ref.has_started and watch.claim_start():
+            self._then(self._start_of(key, ref))
 
-    def _prepare(self, spec: ChildSpec, actor: Any) -> None:
+    def _prepare(self, spec: ChildSpec, watch: Watch, actor: Any) -> None:
         """Tell a new child whose it is, before it starts."""
         introduce(actor, spec, self._actor_self)
-        ref = actor.actor_ref
-        self._starting.add(ref)
-        ref.watcher = Watch(self, spec.id)
+        actor.actor_ref.watcher = watch
         if isinstance(actor, Maker):
             self._makers[spec.id] = actor
         elif isinstance(actor, Driver):
@@ -241,18 +261,9 @@ class Driver(Teller):
 
     # -- what children tell, on any thread
 
-    def _claim_start(self, ref: ActorRef[Any]) -> bool:
-        """Whether nobody has reported this start yet."""
-        try:
-            self._starting.remove(ref)
-        except KeyError:
-            return False
-        return True
-
     def child_started(self, key: Hashable, ref: ActorRef[Any]) -> None:
         """The start of a child is over."""
-        if self._claim_start(ref):
-            self.post(self._feed_start, key, ref)
+        self.post(self._feed_start, key, ref)
 
     def child_ended(self, key: Hashable, ref: ActorRef[Any]) -> None:
         """A child has ended that had started."""
@@ -291,7 +302,7 @@ class Driver(Teller):
         """A child that had ended is not waited for, even where the notice of it got lost."""
         if ref.reason is not None and ref.has_started and ref.start_error is None:
             self._keep(key, ref)
-            self._events.append(_exit_of(key, ref))
+            self._then(_exit_of(key, ref))
 
     def _arm(self, arm: do.Arm) -> None:
         if arm.delay <= 0:

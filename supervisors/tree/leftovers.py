@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class Leftovers:
     """What children left unhandled and the next incarnation is to get."""
 
+    __slots__ = ("_kept",)
+
     def __init__(self) -> None:
         self._kept: dict[Hashable, tuple[ActorRef[Any], list[Any]]] = {}
 

@@ -107,11 +107,16 @@ def source_pieces(board: Board, source: bytes) -> list[bytes]:
     start = 0
     while start < len(source):
         size = min(len(source) - start, board.credit)
-        while len(call_line(Entry.ADD, (source[start : start + size],), 0)[1]) + 6 >= board.credit:
-            size -= 1
+        while (length := _length(source[start : start + size])) + 6 >= board.credit:
+            over = length + 7 - board.credit
+            size -= max(1, over * size // length)  # what it takes there, if all bytes are alike
         cut.append(source[start : start + size])
         start += size
     return cut
+
+
+def _length(piece: bytes) -> int:
+    return len(call_line(Entry.ADD, (piece,), 0)[1])
 
 
 # -- the agent's own tables ------------------------------------------------------------------------
