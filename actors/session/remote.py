@@ -90,6 +90,7 @@ class Namespace:
     __slots__ = (
         "_numbers",
         "boot",
+        "copied",
         "entries",
         "number",
         "opened",

@@ -5,6 +5,7 @@ import pytest
 
 from klemheist import (
     DeviceError,
+    DeviceMemoryError,
     DeviceReset,
     LinkLost,
     Program,
@@ -241,3 +242,12 @@ def test_a_setup_that_fails_leaves_no_session(manager):
     after = manager.get_session_stats()
     assert after.active_session_count == before.active_session_count
     assert after.total_session_count == before.total_session_count + 1
+
+
+def test_a_heap_filled_to_the_last_byte_is_a_memory_error_and_the_board_serves_again(manager):
+    """There is no room left for a question: the board is reset, and nobody waits."""
+    with manager.create_session("microbit:") as session:
+        session("x = []")
+        with pytest.raises(DeviceMemoryError):
+            session("while True: x.append(bytearray(100))")
+        assert session("6 * 7") == 42
