@@ -41,23 +41,6 @@ class Core:
         rand: Jitter for backoffs, from 0 to 1.
     """
 
-    __slots__ = (
-        "_by_ref",
-        "_ending",
-        "children",
-        "closing",
-        "dynamic",
-        "main",
-        "now",
-        "out",
-        "path",
-        "rand",
-        "spec",
-        "totals",
-        "wall_offset",
-        "window",
-    )
-
     def __init__(
         self,
         spec: SupervisorSpec,
