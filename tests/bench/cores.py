@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
@@ -47,13 +47,16 @@ def apart() -> Iterator[None]:
 def on_one_core() -> Iterator[None]:
     """Keep all threads of this process on one core, those that live already too."""
     cores = os.sched_getaffinity(0)
-    threads = [int(task.name) for task in Path("/proc/self/task").iterdir()]
-    for thread in threads:
-        os.sched_setaffinity(thread, {min(cores)})
+    _pin_all({min(cores)})
     try:
         yield
     finally:
-        for thread in Path("/proc/self/task").iterdir():
+        _pin_all(cores)
+
+
+def _pin_all(cores: set[int]) -> None:
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(ProcessLookupError):  # it has just ended
             os.sched_setaffinity(int(thread.name), cores)
 
 
