@@ -9,16 +9,14 @@ at itself: threads, descriptors, children.
 
 from __future__ import annotations
 
-import argparse
 import faulthandler
 import random
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from klemheist import LinkLost
-from tests.faults.round import nothing_left
+from tests.faults.round import command, nothing_left
 from tests.transports.conformance import Holdings
 
 from .stage import Stage
@@ -109,19 +107,5 @@ def end(stage: Stage, way: Callable[[Stage], None]) -> None:
             stage.nothing_owed()
 
 
-def main() -> None:
-    """Run a round from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--endings", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=None, help="default: a new one, printed")
-    options = parser.parse_args()
-    seed = random.randrange(10_000) if options.seed is None else options.seed
-    print(f"{options.endings} endings, seed {seed}", flush=True)
-    began = time.monotonic()
-    report = run(options.endings, seed, tell=True)
-    print(*report.lines(), sep="\n")
-    print(f"{time.monotonic() - began:.1f} s")
-
-
 if __name__ == "__main__":
-    main()
+    command("endings", __doc__, run, 1000)

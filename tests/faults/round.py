@@ -13,7 +13,9 @@ import random
 import statistics
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from klemheist.actors.device.reopen import Reopening
 from tests.transports.conformance import Holdings
@@ -127,19 +129,19 @@ def surplus(before: Holdings) -> list[str]:
     ]
 
 
-def main() -> None:
-    """Run a round from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--faults", type=int, default=200)
+def command(what: str, doc: str, run: Callable[..., Any], default: int) -> None:
+    """Run a round of so many from the command line, with a seed that is told."""
+    parser = argparse.ArgumentParser(description=doc.partition("\n")[0])
+    parser.add_argument(f"--{what}", dest="count", type=int, default=default)
     parser.add_argument("--seed", type=int, default=None, help="default: a new one, printed")
     options = parser.parse_args()
     seed = random.randrange(10_000) if options.seed is None else options.seed
-    print(f"{options.faults} faults, seed {seed}", flush=True)
+    print(f"{options.count} {what}, seed {seed}", flush=True)
     began = time.monotonic()
-    report = run(options.faults, seed, tell=True)
+    report = run(options.count, seed, tell=True)
     print(*report.lines(), sep="\n")
     print(f"{time.monotonic() - began:.1f} s")
 
 
 if __name__ == "__main__":
-    main()
+    command("faults", __doc__, run, 200)
