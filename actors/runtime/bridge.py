@@ -31,6 +31,8 @@ __all__ = [
     "is_stop",
     "next_number",
     "pykka_logger",
+    "register",
+    "unregister",
     "urn",
 ]
 
@@ -81,6 +83,17 @@ class BridgedRef(pykka.ActorRef[A]):
 
 class BridgedActor(pykka.Actor):
     """A `pykka.Actor` with a cheap start in life."""
+
+    @classmethod
+    def start(cls, *args: Any, **kwargs: Any) -> Any:
+        """Start an actor: see `pykka.Actor.start`. The arguments are the constructor's."""
+        if pykka_logger.isEnabledFor(logging.DEBUG):
+            return super().start(*args, **kwargs)
+        actor = cls(*args, **kwargs)
+        ref = actor.actor_ref
+        register(ref)
+        actor._start_actor_loop()
+        return ref
 
     def __init__(self, inbox: Any, ref: Any) -> None:
         self._actor_inbox = inbox
@@ -140,3 +153,53 @@ def _speed_up_registry() -> None:
 
 
 _speed_up_registry()
+
+
+def register(ref: Any) -> None:
+    """Let Pykka's registry know `ref`.
+
+    Pykka makes the text of its debug line whether or not anybody reads it, at half the price of an
+    actor's start: so it is asked only where somebody does.
+    """
+    if pykka_logger.isEnabledFor(logging.DEBUG):
+        pykka.ActorRegistry.register(ref)
+        return
+    registry: Any = pykka.ActorRegistry
+    with registry._actor_refs_lock:  # noqa: SLF001  as above
+        registry._actor_refs.append(ref)  # noqa: SLF001  as above
+
+
+def unregister(ref: Any) -> None:
+    """Let Pykka's registry forget `ref`."""
+    if pykka_logger.isEnabledFor(logging.DEBUG):
+        pykka.ActorRegistry.unregister(ref)
+        return
+    registry: Any = pykka.ActorRegistry
+    with registry._actor_refs_lock:  # noqa: SLF001  as above
+        if ref in registry._actor_refs:  # noqa: SLF001  as above
+            registry._actor_refs.remove(ref)  # noqa: SLF001  as above
+
+
+def register(ref: Any) -> None:
+    """Let Pykka's registry know `ref`.
+
+    Pykka makes the text of its debug line whether or not anybody reads it, at half the price of an
+    actor's start: so it is asked only where somebody does.
+    """
+    if pykka_logger.isEnabledFor(logging.DEBUG):
+        pykka.ActorRegistry.register(ref)
+        return
+    registry: Any = pykka.ActorRegistry
+    with registry._actor_refs_lock:  # noqa: SLF001  as above
+        registry._actor_refs.append(ref)  # noqa: SLF001  as above
+
+
+def unregister(ref: Any) -> None:
+    """Let Pykka's registry forget `ref`."""
+    if pykka_logger.isEnabledFor(logging.DEBUG):
+        pykka.ActorRegistry.unregister(ref)
+        return
+    registry: Any = pykka.ActorRegistry
+    with registry._actor_refs_lock:  # noqa: SLF001  as above
+        if ref in registry._actor_refs:  # noqa: SLF001  as above
+            registry._actor_refs.remove(ref)  # noqa: SLF001  as above

@@ -221,6 +221,6 @@ class Lifecycle(pykka.Actor):
         if reason is ExitReason.KILLED:
             inbox.abandon()
         names.release(ref)
-        ref.set_ended(reason)
+        ref.set_ended(reason, keep=True)  # its thread, which is not ours, may come yet
         if not ref.has_started:
             ref.set_started(self._actor_error or ActorDead(f"{self} ended before it started"))

@@ -11,7 +11,7 @@ import pykka
 from loguru import logger
 
 from . import names
-from .bridge import WRAPPED, BridgedActor, Envelope, is_stop, pykka_logger
+from .bridge import WRAPPED, BridgedActor, Envelope, is_stop, pykka_logger, unregister
 from .errors import ActorDead
 from .exits import Exit, ExitReason, Ignore
 from .here import interrupt_after_turns, starting_under
@@ -228,7 +228,7 @@ class Living(BridgedActor):
         if not ref.is_retired:
             ref.is_retired = True
             if not self._actor_supervised:
-                pykka.ActorRegistry.unregister(ref)
+                unregister(ref)
 
     def _actor_finish(self, reason: ExitReason, start_error: BaseException | None = None) -> None:
         """Release everything, then tell who watches. Also from a killer's thread; once."""
@@ -247,7 +247,7 @@ class Living(BridgedActor):
         if ref.names:
             names.release(ref)
         inbox.release()
-        ref.set_ended(reason)
+        ref.set_ended(reason, keep=self._actor_keeps)
         if not ref.has_started:
             ref.set_started(start_error or ActorDead(f"{self} ended before it started"))
 

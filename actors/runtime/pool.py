@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import threading
-from queue import SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from loguru import logger
 
 from .here import HERE
+from .ready import ReadyQueue
 from .timers import TIMERS
 from .worker import ZOMBIES, Worker
 
@@ -69,11 +69,11 @@ class Pool:
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self._ready = ReadyQueue()
         self._reset()
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._ready: SimpleQueue[ScheduledInbox | None] = SimpleQueue()
         self._workers: set[PoolWorker] = set()
         self._shares = 0
         self._waiting = 0  # workers whose turn waits, or does not end
@@ -103,10 +103,10 @@ class Pool:
         """Give a share back. With the last, the threads end as soon as their turns do."""
         with self._lock:
             self._shares -= 1
+            if self._shares:
+                return
             self._trim()
-            watch = None if self._shares else self._watch
-            if watch is not None:
-                self._watch = None
+            watch, self._watch = self._watch, None
         if watch is not None:
             watch.cancel()
 
@@ -121,7 +121,7 @@ class Pool:
                 thread.join(timeout)
         with self._lock:
             while self._leaves and not self._workers and not self._shares:
-                self._ready.get_nowait()  # meant for a worker that was left to a killed actor
+                self._ready.take()  # meant for a worker that was left to a killed actor
                 self._leaves -= 1
         return not any(thread.is_alive() for thread in threads)
 
@@ -145,6 +145,7 @@ class Pool:
                 self._add_worker()
 
     def _add_worker(self) -> None:
+        self._ready.open()
         worker = PoolWorker(self)
         name = f"klemheist-worker-{len(self._workers) + 1}"
         thread = threading.Thread(target=self._work, args=(worker,), name=name, daemon=True)
@@ -294,6 +295,7 @@ POOL: Final = Pool(_size())
 def _after_fork() -> None:
     """A forked child has none of our threads, and perhaps a lock that nobody will release."""
     shares = POOL._shares  # noqa: SLF001  one module
+    POOL._ready.forget()  # noqa: SLF001  one module
     POOL._reset()  # noqa: SLF001  one module
     POOL._shares = shares  # noqa: SLF001  one module
 

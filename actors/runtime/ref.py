@@ -12,6 +12,7 @@ from .deadletters import DEAD_LETTERS
 from .errors import ActorDead, MailboxFull, WouldDeadlock
 from .exits import ExitReason
 from .future import Future
+from .gone import GONE
 from .here import HERE, in_turn
 from .inbox import InlineInbox
 from .pool import POOL
@@ -194,9 +195,11 @@ class ActorRef(BridgedRef[A]):
             claimed, self._ending = not self._ending, True
         return claimed
 
-    def set_ended(self, reason: ExitReason) -> None:
-        """For the actor: everything is released."""
+    def set_ended(self, reason: ExitReason, *, keep: bool = False) -> None:
+        """For the actor: everything is released; with `keep` what it left is still to be had."""
         self._reason = reason
+        if not keep:
+            self._inbox = GONE
         with _LATE:
             future = self._ended
         if self.watcher is not None:
@@ -213,9 +216,10 @@ class ActorRef(BridgedRef[A]):
             ActorDead: It is gone; the message is a dead letter.
             MailboxFull: Its mailbox is bounded, and there is no room.
         """
+        inbox = self._inbox  # before the look: who ends it sets `is_retired`, then takes the inbox
         if self.is_retired:
             DEAD_LETTERS.refused(message, self, "it has ended")
-        elif self._inbox.put(Envelope(message) if type(message) in WRAPPED else message):
+        elif inbox.put(Envelope(message) if type(message) in WRAPPED else message):
             return
         raise ActorDead(f"{self} not found")
 
@@ -233,13 +237,7 @@ class ActorRef(BridgedRef[A]):
             self._check_wait()
         future: Future[Any] = Future()
         gate = future.prepare() if block else None
-        try:
-            if self.is_retired:
-                future.set_exception(ActorDead(f"{self} not found"))
-            else:
-                self._inbox.put(Envelope(message, future))
-        except MailboxFull as error:
-            future.set_exception(error)
+        self._post(message, future)
         return future if gate is None else future.get_at(gate, timeout, worker)
 
     # -- its end, from outside
@@ -252,9 +250,8 @@ class ActorRef(BridgedRef[A]):
         """
         if block:
             self._check_wait()
-        was_alive: Future[bool] = Future()
-        stopping = self.ask(STOP, block=False)
-        stopping.add_done_callback(lambda done: was_alive.set(done.exception() is None))
+        was_alive = _WasAlive()
+        self._post(STOP, was_alive)
         if not block:
             return was_alive
         answer = was_alive.get(timeout=timeout)
@@ -270,7 +267,7 @@ class ActorRef(BridgedRef[A]):
         if reason is ExitReason.KILLED:
             self.kill()
         elif actor is not None:
-            self._inbox.put_first((actor._actor_leave, (reason,)))  # noqa: SLF001  the ref is its face
+            actor.actor_inbox.put_first((actor._actor_leave, (reason,)))  # noqa: SLF001  the ref is its face
 
     def signal(self, sender: ActorRef[Any], reason: ExitReason, *, kill: bool = False) -> None:
         """Send the exit signal of `sender`: see `Actor.link` and `Actor.exit`."""
@@ -288,6 +285,16 @@ class ActorRef(BridgedRef[A]):
         actor: Any = self.actor()
         if actor is not None:
             actor._actor_killed()  # noqa: SLF001  the ref is its face
+
+    def _post(self, message: Any, future: Future[Any]) -> None:
+        inbox = self._inbox  # before the look, as in `tell`
+        try:
+            if self.is_retired:
+                future.set_exception(ActorDead(f"{self} not found"))
+            else:
+                inbox.put(Envelope(message, future))
+        except MailboxFull as error:
+            future.set_exception(error)
 
     # -- for its supervisor
 
@@ -308,6 +315,20 @@ class ActorRef(BridgedRef[A]):
             raise WouldDeadlock(f"{self} must not wait for itself: use block=False")
         if in_turn() and isinstance(self._inbox, InlineInbox) and self._reason is None:
             raise WouldDeadlock(f"a turn must not wait for {self}: use block=False")
+
+
+class _WasAlive(Future[bool]):
+    """The answer to a request to stop: True when the actor has ended, False if it cannot be asked."""
+
+    __slots__ = ()
+
+    def set(self, _value: object = None) -> bool:
+        """It has ended."""
+        return super().set(value=True)
+
+    def set_exception(self, _error: object = None) -> bool:
+        """It had ended before, or was killed."""
+        return super().set(value=False)
 
 
 def rest() -> None:
