@@ -59,6 +59,8 @@ class Living(BridgedActor):
     _actor_supervised: bool = False
     _actor_parent: ActorRef[Any] | None = None
     _actor_ending: bool = False
+    _actor_stopping: Any = None
+    """Who asked it to stop, and is told when it has."""
     _actor_restarted: tuple[ExitReason, int] | None = None
     _actor_resumes: Callable[[BaseException], bool] | None = None
     """Says whether the actor lives on after an exception; for its supervisor."""
@@ -154,7 +156,9 @@ class Living(BridgedActor):
             reply.set(answer)
 
     def _actor_stop(self, reply: Any) -> None:
-        if reply is not None:
+        if self._actor_stopping is None:
+            self._actor_stopping = reply
+        elif reply is not None:
             self._actor_self.ended.add_done_callback(lambda _: reply.set(None))
         self._actor_leave(ExitReason.NORMAL)
 
@@ -248,6 +252,8 @@ class Living(BridgedActor):
             names.release(ref)
         inbox.release()
         ref.set_ended(reason, keep=self._actor_keeps)
+        if self._actor_stopping is not None:
+            self._actor_stopping.set(None)
         if not ref.has_started:
             ref.set_started(start_error or ActorDead(f"{self} ended before it started"))
 

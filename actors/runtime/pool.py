@@ -75,7 +75,7 @@ class Pool:
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._workers: set[PoolWorker] = set()
-        self._shares = 0
+        self._shares: list[None] = []  # changed without the lock: threads would queue for it
         self._waiting = 0  # workers whose turn waits, or does not end
         self._leaves = 0  # Nones in the queue: whoever takes one may go
         self._ending: list[threading.Thread] = []
@@ -94,15 +94,16 @@ class Pool:
 
     def enter(self) -> None:
         """Take a share: the pool lives while anybody holds one."""
-        with self._lock:
-            self._shares += 1
-            if not self._workers:
-                self._add_worker()
+        self._shares.append(None)
+        if not self._workers:
+            self._revive()
 
     def leave(self) -> None:
         """Give a share back. With the last, the threads end as soon as their turns do."""
+        self._shares.pop()
+        if self._shares:
+            return
         with self._lock:
-            self._shares -= 1
             if self._shares:
                 return
             self._trim()
@@ -139,7 +140,7 @@ class Pool:
     # -- the threads
 
     def _revive(self) -> None:
-        """In a forked child: actors that were idle go on, on new threads."""
+        """The first has come; or in a forked child: actors that were idle go on, on new threads."""
         with self._lock:
             if self._shares and not self._workers:
                 self._add_worker()

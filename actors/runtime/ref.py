@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound=pykka.Actor)
 
 _LATE: Final = allocate_lock()
-"""Guards what is made of a ref only where somebody asks for it."""
+"""For who asks for a future of a ref first. Nobody takes it in each actor's life: threads that take
+one lock again and again come to hand it, and the interpreter with it, to each other each time.
+"""
 _PENDING: Final = object()
 
 
@@ -72,12 +74,13 @@ class ActorRef(BridgedRef[A]):
 
     __slots__ = (
         "_ended",
-        "_ending",
         "_inbox",
         "_number",
         "_outcome",
         "_reason",
         "_started",
+        "_unended",
+        "_unstarted",
         "actor_class",
         "is_retired",
         "links",
@@ -100,7 +103,7 @@ class ActorRef(BridgedRef[A]):
         self._started: Future[None] | None = None
         self._outcome: Any = _PENDING
         self._ended: Future[ExitReason] | None = None
-        self._ending = False
+        self._unstarted = self._unended = None  # who deletes it may say so: only one can
         self._reason: ExitReason | None = None
 
     # -- what Pykka's refs have
@@ -173,11 +176,12 @@ class ActorRef(BridgedRef[A]):
 
     def set_started(self, error: BaseException | None = None) -> None:
         """For the actor: `on_start` has run, or failed with `error`. The first word counts."""
-        with _LATE:
-            if self._outcome is not _PENDING:
-                return
-            self._outcome = error
-            future = self._started
+        try:
+            del self._unstarted
+        except AttributeError:
+            return
+        self._outcome = error
+        future = self._started  # after the outcome: who asks makes the future, then looks at that
         if self.watcher is not None:
             self.watcher.has_started(self)
         if future is not None:
@@ -191,17 +195,18 @@ class ActorRef(BridgedRef[A]):
 
     def claim_end(self) -> bool:
         """For the actor: True for the one caller who may end it."""
-        with _LATE:
-            claimed, self._ending = not self._ending, True
-        return claimed
+        try:
+            del self._unended
+        except AttributeError:
+            return False
+        return True
 
     def set_ended(self, reason: ExitReason, *, keep: bool = False) -> None:
         """For the actor: everything is released; with `keep` what it left is still to be had."""
         self._reason = reason
         if not keep:
             self._inbox = GONE
-        with _LATE:
-            future = self._ended
+        future = self._ended  # after the reason, as in `set_started`
         if self.watcher is not None:
             self.watcher.has_ended(self)
         if future is not None:
@@ -318,16 +323,16 @@ class ActorRef(BridgedRef[A]):
 
 
 class _WasAlive(Future[bool]):
-    """The answer to a request to stop: True when the actor has ended, False if it cannot be asked."""
+    """The answer to a request to stop: True when the actor has ended, False if it takes none."""
 
     __slots__ = ()
 
-    def set(self, _value: object = None) -> bool:
+    def set(self, _value: object = None) -> bool:  # type: ignore[override]  # as in Future
         """It has ended."""
         return super().set(value=True)
 
-    def set_exception(self, _error: object = None) -> bool:
-        """It had ended before, or was killed."""
+    def set_exception(self, _error: object = None) -> bool:  # type: ignore[override]  # as above
+        """It had ended before, or takes no more messages."""
         return super().set(value=False)
 
 

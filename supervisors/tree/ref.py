@@ -14,7 +14,6 @@ from klemheist.actors.runtime import (
     WouldDeadlock,
     rest,
 )
-from klemheist.actors.runtime.bridge import Envelope
 from klemheist.actors.runtime.here import HERE
 from klemheist.supervisors.core.child import checked_spec
 from klemheist.supervisors.core.errors import InvalidFlags
@@ -257,7 +256,7 @@ class SupervisorRef(ActorRef[A]):
         future: Future[Any] = request.reply
         if block:
             self._check_wait()
-        self._inbox.put(Envelope(request, reply_to=future))
+        self._post(request, future)
         return future.get(timeout=timeout) if block else future
 
     def _check_wait(self) -> None:

@@ -120,3 +120,27 @@ def test_an_actor_that_has_ended_is_freed_at_once_and_leaves_nothing():
         )
         == ["True"] * 3
     )
+
+
+def test_what_has_ended_is_freed_at_once_and_not_by_the_garbage_collector():
+    assert run(
+        """
+        import gc
+        def life():
+            ref = Echo.start()
+            ref.ask(1)
+            ref.stop()
+            assert not ref.stop()
+            try:
+                ref.tell(2)
+            except Exception as error:
+                assert type(error).__name__ == "ActorDead", error
+        life()
+        gc.collect()
+        gc.disable()
+        for _ in range(10):
+            life()
+        assert gc.collect() < 10, "each of them left something"
+        print("end")
+        """
+    ) == ["end"]

@@ -129,4 +129,4 @@ def test_after_the_storm_every_ask_has_been_answered_and_nothing_is_left(seed):
         until(future.done, "each ask is answered")
     until(lambda: not zombies(), "no thread is held")
     rest()
-    assert (POOL.threads, POOL._waiting, POOL._leaves, POOL._shares) == (0, 0, 0, 0)
+    assert (POOL.threads, POOL._waiting, POOL._leaves, POOL._shares) == (0, 0, 0, [])
