@@ -191,6 +191,9 @@ class Pool:
             if len(self._workers) <= self._wanted():
                 return False
             self._workers.discard(worker)
+            if len(self._workers) < self._wanted():
+                self._workers.add(worker)  # who took a share meanwhile saw this thread, and waits
+                return False
             self._short = True
             self._ending = [thread for thread in self._ending if thread.is_alive()]
             self._ending.append(threading.current_thread())

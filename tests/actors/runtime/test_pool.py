@@ -268,3 +268,33 @@ def test_rest_is_harmless_in_a_turn(pooled):
     ref = pooled.start()
     ref.ask(rest, timeout=5)
     assert ref.ask(1, timeout=5) == 1
+
+
+def test_who_comes_while_the_last_thread_is_about_to_leave_is_served():
+    served = threading.Event()
+
+    class Inbox:
+        ref = None
+
+        def run(self, worker):
+            served.set()
+
+    class Racing(Pool):
+        late = False
+
+        def _wanted(self):
+            wanted = super()._wanted()
+            if self.late and threading.current_thread() is not here:
+                self.late = False
+                pool.enter()
+                pool.submit(Inbox())
+            return wanted
+
+    here = threading.current_thread()
+    pool = Racing(1)
+    pool.enter()
+    pool.late = True
+    pool.leave()
+    assert served.wait(5)
+    pool.leave()
+    assert pool.rest()
