@@ -6,12 +6,13 @@ queue, past the Session's and the trackers' mailboxes (DESIGN 3.2).
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from klemheist.actors.device.call import Call
-from klemheist.actors.errors import ResourceCleanupError, SessionError
+from klemheist.actors.errors import SessionError
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.sources import check_syntax, is_expression, split_statements
@@ -22,6 +23,7 @@ from klemheist.transports.repl.frames import Frame
 from klemheist.transports.repl.values import ArgumentError, decode, encode_arguments, is_plain
 
 from .answers import Place
+from .cleanup import failures
 from .ledger import EntryKind
 from .names import check_code, check_names
 from .objects import Objects
@@ -36,18 +38,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from klemheist.actors.device.port import Port
+    from klemheist.actors.errors import ResourceCleanupError
     from klemheist.actors.messages import Cleaned
     from klemheist.actors.sources import Source
     from klemheist.transports.repl.conversation import Board
     from klemheist.transports.repl.lines import Procedure
 
     from .budget import Budget
-    from .claims import Claims
     from .file_system import FileSystemCache
-    from .ledger import Journal
     from .options import SessionOptions
-    from .remote import Numbers
-    from .spawn import Keeper
+    from .spawn import Home, Keeper
 
 LEAST_NOW: Final = 10 * DRIVE_SECONDS
 """Calls with a shorter timeout take the long way, which watches deadlines from the first moment."""
@@ -64,38 +64,34 @@ Start: TypeAlias = "Callable[[Callable[[bytes], object] | None], Future[Any]]"
 class SessionCore(SessionState):
     """One logical session on one device, and its calls there."""
 
-    __slots__ = ("_calls", "_file_cache", "_objects", "_tasks", "time_sync")
+    __slots__ = ("_calls", "_file_cache", "_together", "objects", "time_sync")
 
     def __init__(
         self,
         port: Port,
-        numbers: Numbers,
+        home: Home,
         options: SessionOptions,
         keeper: Keeper,
         *,
-        journal: Journal | None = None,
-        claims: Claims | None = None,
         budget: Budget | None = None,
     ) -> None:
-        super().__init__(
-            port, numbers, options, keeper, journal=journal, claims=claims, budget=budget
-        )
-        self._objects: Objects | None = None
+        super().__init__(port, home, options, keeper, budget=budget)
         self.time_sync: TimeSync | None = None
-        self._calls: dict[Future[Any], bool] = {}
+        self._file_cache: FileSystemCache | None = None
+
+    PARTS: ClassVar = SessionState.PARTS | {
+        "objects": Objects,
+        "_calls": lambda _: {},
+        "_together": lambda _: {},
+    }
+    if TYPE_CHECKING:
+        objects: Objects
+        """What it holds of objects on the device."""
+        _calls: dict[Future[Any], bool]
         """The user's calls that wait or run, and whether they are a cleanup's: the others end with
         the session."""
-        self._file_cache: FileSystemCache | None = None
-        self._tasks: dict[str, Together] = {}
-        self.namespace.owner = self
-
-    @property
-    def objects(self) -> Objects:
-        """What it holds of objects on the device; made when the first one is."""
-        if self._objects is None:
-            with self._lock:
-                self._objects = self._objects or Objects(self)
-        return self._objects
+        _together: dict[str, Together]
+        """What makes several calls of a task at once."""
 
     @property
     def file_cache(self) -> FileSystemCache:
@@ -113,6 +109,11 @@ class SessionCore(SessionState):
     def is_alone(self) -> bool:
         """Whether no other session lives on the device."""
         return self._keeper.is_alone(self)
+
+    def cleaned(self, error: ResourceCleanupError | None) -> None:
+        """Tell its manager that its cleanup is over, and what failed in it, then everybody."""
+        self._keeper.cleaned(self, error)
+        self.ended()
 
     def ended(self) -> None:
         """Tell everybody that it is over; nothing of the device is known any more (SES-076)."""
@@ -184,15 +185,26 @@ class SessionCore(SessionState):
     @property
     def is_busy(self) -> bool:
         """Whether a call of the user waits or runs."""
-        return bool(self._calls)
+        return bool(self.made("_calls"))
+
+    def idle_left(self, now: float) -> float:
+        """Return the seconds after which it has not been used for too long; 0 or less: it has not.
+
+        Args:
+            now: monotonic seconds.
+        """
+        if self.standing:
+            return math.inf
+        limit = self.options.default_session_timeout
+        return limit if self.is_busy else self.last_used + limit - now
 
     def calls(self) -> tuple[Future[Any], ...]:
         """Return the user's calls that wait or run."""
-        return tuple(self._calls)
+        return tuple(self.made("_calls") or ())
 
     def stop_calls(self) -> None:
         """Cancel the user's calls: the end of a session does not wait for them."""
-        for future, cleans in tuple(self._calls.items()):
+        for future, cleans in tuple((self.made("_calls") or {}).items()):
             if not cleans:
                 future.cancel(f"session {self.session_id} ends")
             elif self.port.is_away:  # it was called before the end began
@@ -200,14 +212,14 @@ class SessionCore(SessionState):
 
     def stop_all_calls(self) -> None:
         """Cancel what cleanups still wait for, too: their time is up."""
-        for future in tuple(self._calls):
+        for future in self.calls():
             future.cancel(f"session {self.session_id} has ended")
 
     def abandon(self) -> None:
         """End without any cleanup: nobody waits any longer, nothing more is taken."""
         self.move(Turn.END)
         self.ledger.close()
-        for future in tuple(self._calls):
+        for future in self.calls():
             future.set_exception(self.refusal())
         self.ended()
 
@@ -297,14 +309,14 @@ class SessionCore(SessionState):
             timeout=timeout,
             idempotent=idempotent,
             on_output=on_output,
-            task=self._together(source) if together else None,
+            task=self._many(source) if together else None,
             arguments=args,
         )
 
-    def _together(self, source: Source) -> Together:
-        found = self._tasks.get(source.name)
+    def _many(self, source: Source) -> Together:
+        found = self._together.get(source.name)
         if found is None or not found.makes(self.namespace, source):
-            found = self._tasks[source.name] = Together(self.namespace, source)
+            found = self._together[source.name] = Together(self.namespace, source)
         return found
 
     def call_now(
@@ -388,7 +400,7 @@ class SessionCore(SessionState):
 
     def recover(self) -> Future[Any]:
         """Put back what a new boot has lost; the next call would do it too."""
-        return self.submit(self.namespace.ready, label="recovery", lane="/recovery")
+        return self.submit(self.namespace.restore, label="recovery", lane="/recovery")
 
     # -- the end -----------------------------------------------------------------------------------
 
@@ -397,7 +409,7 @@ class SessionCore(SessionState):
         namespace = self.namespace
 
         def procedure(board: Board) -> Procedure[None]:
-            if namespace.boot == board.boot:
+            if namespace.is_new or namespace.boot == board.boot:
                 yield from namespace.run(board, pieces)
 
         done = self.submit(procedure, label="teardown")
@@ -451,16 +463,6 @@ def pieces_of(code: str, filename: str = "<code>") -> tuple[Piece, ...]:
 def lines_from(first: int, text: str) -> tuple[int, ...]:
     """Return the line numbers of a text that stands in its file from line `first` on."""
     return tuple(range(first, first + text.count("\n") + 1))
-
-
-def failures(cleaned: list[Cleaned]) -> ResourceCleanupError | None:
-    """Return the one error that holds all that failed (SES-102)."""
-    errors = [each.error for each in cleaned if each.error is not None]
-    if not errors:
-        return None
-    owed = sum(each.owed for each in cleaned)
-    text = f"{len(errors)} of {len(cleaned)} cleanups failed"
-    return ResourceCleanupError(f"{text}, {owed} of them owed" if owed else text, errors)
 
 
 def _raise_failures(cleaned: list[Cleaned]) -> None:

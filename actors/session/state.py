@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-import threading
+from _thread import RLock
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from loguru import logger
 
@@ -15,10 +16,11 @@ from klemheist.actors.errors import ResourceConflict, SessionClosed, SessionFaul
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.streams import Overflow, Publisher, Subscription
 
-from .ledger import Entry, EntryKind, Journal, Ledger
+from .cleanup import Cleanups
+from .ledger import Entry, EntryKind, Ledger
 from .meter import Meter
 from .names import check_names
-from .remote import Namespace, Numbers
+from .remote import Namespace
 from .resources import Resource
 from .status import LIFE, LIVE, SessionStatus, Turn
 
@@ -33,11 +35,9 @@ if TYPE_CHECKING:
     from klemheist.actors.sources import Source
 
     from .budget import Budget
-    from .claims import Claims
-    from .cleanup import Cleanups
     from .options import SessionOptions
     from .program import Program
-    from .spawn import Keeper, Spawn
+    from .spawn import Home, Keeper, Listener, Spawn
 
 MINIMAL: Final = Capabilities(
     platform="unknown",
@@ -51,6 +51,9 @@ MINIMAL: Final = Capabilities(
 """What every device can do, for a session that is created without asking (SES-099)."""
 
 
+_LOCK: Final = RLock()
+"""Guards short moments of every session: a lock for each would take 88 bytes. A finaliser that
+comes by meanwhile may take it once more."""
 SILENT: Final[Publisher[bytes]] = Publisher()
 """The output of all sessions whose output nobody has asked for."""
 OVER: Final[Publisher[bytes]] = Publisher()
@@ -59,12 +62,24 @@ OVER.close()
 
 
 class SessionState:
-    """One logical session on one device: it stays while its actors come and go."""
+    """One logical session on one device: it stays while its actors come and go.
+
+    Of its parts most sessions need few, and ten thousand may be idle: each is made when somebody
+    first looks at it (`PARTS`).
+
+    Args:
+        port: the device.
+        home: what the device has for all its sessions.
+        options: those of the manager.
+        keeper: the manager.
+        budget: the most that it may hold.
+    """
 
     __slots__ = (
+        "_home",
         "_keeper",
-        "_lock",
         "_outlet",
+        "actor",
         "budget",
         "cleanups",
         "created_at",
@@ -89,26 +104,24 @@ class SessionState:
         "state",
         "status",
         "tasks",
-        "watch",
+        "watched",
     )  # one table of so many names would take 1.3 KB more
 
     def __init__(
         self,
         port: Port,
-        numbers: Numbers,
+        home: Home,
         options: SessionOptions,
         keeper: Keeper,
         *,
-        journal: Journal | None = None,
-        claims: Claims | None = None,
         budget: Budget | None = None,
     ) -> None:
         self.session_id = secrets.token_hex(8)
         self.created_at = datetime.now(UTC)
         self.port = port
         self.options = options
-        self.namespace = Namespace(numbers)
-        self.ledger = Ledger(self.session_id, journal, claims)
+        self._home = home
+        self._keeper = keeper
         self.budget = budget
         self.meter = (
             None
@@ -131,22 +144,46 @@ class SessionState:
         self.force = False
         """Its end may soft-reset the device, whoever else lives there (DESIGN 4, Threads)."""
         self.epoch = 0
-        self.done = Done()
-        """Of this attachment; a restart, a takeover or a reconnection brings a new one."""
-        self.logical_done = Done()
-        """Of the session itself, however many attachments it has."""
-        self.state: dict[str, Any] = {}
-        self.tasks: dict[str, Source] = {}
         self.last_used = SYSTEM_CLOCK.monotonic()
         self.spawn: Spawn | None = None
         """Starts trackers under the session's node; set when it is assembled."""
-        self._keeper = keeper
-        self.watch: object = None
-        """Ends it when its user holds nothing of it any more; set by its manager."""
-        self.cleanups: Cleanups | None = None
-        """Cleans up through the trackers; set when it is assembled."""
+        self.actor: Listener | None = None
+        """Its Session actor, while one runs: told what happens to the device."""
+        self.watched = False
+        """It ends when its user holds nothing of it any more; set by its manager."""
         self._outlet = SILENT
-        self._lock = threading.Lock()
+
+    if TYPE_CHECKING:
+        namespace: Namespace
+        ledger: Ledger
+        cleanups: Cleanups
+        """Cleans up through the trackers."""
+        done: Done
+        """Of this attachment; a restart, a takeover or a reconnection brings a new one."""
+        logical_done: Done
+        """Of the session itself, however many attachments it has."""
+        state: dict[str, Any]
+        tasks: dict[str, Source]
+    else:
+
+        def __getattr__(self, name: str) -> Any:
+            """Make a part, for any threads: all of them get the same."""
+            make = self.PARTS.get(name)
+            if make is None:
+                raise AttributeError(f"{type(self).__name__} has no {name!r}", name=name, obj=self)
+            with _LOCK:
+                part = self.made(name)  # another thread may have been faster
+                if part is None:
+                    part = make(self)
+                    setattr(self, name, part)
+            return part
+
+    def made(self, name: str) -> Any:
+        """Return a part if it was made; None while nobody has needed it."""
+        try:
+            return object.__getattribute__(self, name)
+        except AttributeError:
+            return None
 
     @property
     def report(self) -> Logger:
@@ -157,21 +194,17 @@ class SessionState:
 
     def run_cleanups(self, timeout: float) -> Future[list[Cleaned]]:
         """Clean up through the trackers, within `timeout` seconds."""
-        return self._assembled().run(timeout)
+        return self.cleanups.run(timeout)
 
     def clean_one(self, kind: EntryKind, key: str) -> Future[Cleaned]:
         """Clean one entry up through its tracker."""
-        return self._assembled().one(kind, key)
-
-    def _assembled(self) -> Cleanups:
-        assert self.cleanups is not None, "the session was not assembled: its manager does that"
-        return self.cleanups
+        return self.cleanups.one(kind, key)
 
     # -- status -----------------------------------------------------------------------------------
 
     def move(self, turn: Turn) -> bool:
         """Move along the table; False, and nothing happens, where it has no such move."""
-        with self._lock:
+        with _LOCK:
             status = LIFE.get((self.status, turn))
             if status is None:
                 return False
@@ -190,7 +223,7 @@ class SessionState:
 
     def attach(self) -> None:
         """Begin a new attachment: the old one's `done` is closed."""
-        with self._lock:
+        with _LOCK:
             old, self.done = self.done, Done()
             self.epoch += 1
         old.close("restarted")
@@ -200,7 +233,7 @@ class SessionState:
         self.move(Turn.END)
         self.move(Turn.CLEANED)
         self.ledger.let_go()
-        with self._lock:
+        with _LOCK:
             outlet, self._outlet = self._outlet, OVER
         if outlet is not SILENT:
             outlet.close()
@@ -225,14 +258,36 @@ class SessionState:
             "epoch": self.epoch,
             "generation": self.port.generation,
             "created_at": self.created_at,
-            "tasks": tuple(self.tasks),
-            "held": tuple(f"{e.kind} {e.key}" for e in self.ledger.entries()),
+            "tasks": tuple(self.made("tasks") or ()),
+            "held": tuple(f"{e.kind} {e.key}" for e in self.held()),
             "exclusive": self.exclusive,
             "budget": self.budget,
             "memory": 0 if self.meter is None else self.meter.used,
         }
 
     # -- what it knows and holds -------------------------------------------------------------------
+
+    def held(self, kind: EntryKind | None = None) -> tuple[Entry, ...]:
+        """Return a snapshot of what is held, being cleaned or owed, in order of registration."""
+        ledger: Ledger | None = self.made("ledger")
+        return () if ledger is None else ledger.entries(kind)
+
+    def _make_namespace(self) -> Namespace:
+        return Namespace(self._home.numbers, self)
+
+    def _make_ledger(self) -> Ledger:
+        return Ledger(self.session_id, self._keeper.journal, self._home.claims)
+
+    PARTS: ClassVar[dict[str, Callable[[Any], Any]]] = {
+        "namespace": _make_namespace,
+        "ledger": _make_ledger,
+        "cleanups": Cleanups,
+        "done": lambda _: Done(),
+        "logical_done": lambda _: Done(),
+        "state": lambda _: {},
+        "tasks": lambda _: {},
+    }
+    """How each part is made that most sessions never need."""
 
     def remember(self, source: Source) -> None:
         """Know a task by name, for `Call` messages.
@@ -266,11 +321,8 @@ class SessionState:
             self.spawn.tracker(kind)
 
     def _admitted_entry(self, kind: EntryKind, key: str, held: object) -> Entry | None:
-        if self.budget is None:
-            return self.ledger.register(kind, key, held)
-        with self._lock:  # else two at once would both find room
-            self.budget.check(kind, key, held, self.ledger.entries())
-            return self.ledger.register(kind, key, held)
+        check = None if self.budget is None else partial(self.budget.check, kind, key, held)
+        return self.ledger.register(kind, key, held, check=check)
 
     def undeployed(self, name: str = "") -> None:
         """Forget a function whose deployment was undone; all of them without a name."""
@@ -291,7 +343,7 @@ class SessionState:
         self, capacity: int = 1024, *, overflow: Overflow | str = Overflow.DROP_OLDEST
     ) -> Subscription[bytes]:
         """Return a stream of what this session's calls print, from now on."""
-        with self._lock:
+        with _LOCK:
             if self._outlet is SILENT:
                 self._outlet = Publisher()
         return self._outlet.subscribe(buffer=capacity, overflow=overflow, dropped=dropped_mark)

@@ -20,7 +20,6 @@ from klemheist.actors.runtime import (
     zombies,
 )
 from klemheist.supervisors.core import effects as do
-from klemheist.supervisors.core import events as told
 from klemheist.supervisors.core import inputs as got
 
 from .at_exit import forget_root, note_root
