@@ -14,7 +14,7 @@ from klemheist.actors.runtime.timers import TIMERS
 from .ledger import Act, Entry, EntryKind, cleanup_plan
 
 if TYPE_CHECKING:
-    from .state import SessionState
+    from .holdings import Holdings
 
 SLACK: Final = 0.25
 """Seconds that the sender waits longer than the tracker, so that the tracker's word comes first."""
@@ -29,7 +29,7 @@ class Cleanups:
 
     __slots__ = ("_core", "_waiting")
 
-    def __init__(self, core: SessionState) -> None:
+    def __init__(self, core: Holdings) -> None:
         self._core = core
         self._waiting: dict[int, Future[Cleaned]] = {}
 

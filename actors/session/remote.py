@@ -108,7 +108,7 @@ class Namespace:
         self.opened = ""
         """The boot in which it may exist, ready or not."""
         self.copied = ""
-        """The boot in which a copy may lie beside it: see `Meter`."""
+        """The boot in which a copy may lie beside it: see `MemoryMeter`."""
         self.entries: dict[str, tuple[str, int]] = {}
         """Name -> the hash of what is deployed under it, and its entry."""
         self.setups: list[Setup] = []

@@ -97,7 +97,7 @@ def test_a_teardown_alone_is_run_though_nothing_else_was(manager):
 
             @session.teardown
             def off():
-                open("torn", "w").close()  # noqa: PTH123, SIM115 -- the device has no more
+                open("torn", "w").close()  # noqa: PTH123 -- the device has no more
 
         assert "torn" in watching("__import__('os').listdir()")
         watching.files.remove("torn")
