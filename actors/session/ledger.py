@@ -177,10 +177,12 @@ class Ledger:
 
     def entries(self, kind: EntryKind | None = None) -> tuple[Entry, ...]:
         """Return a snapshot of what is held, being cleaned or owed, in order of registration."""
-        kinds = tuple(EntryKind) if kind is None else (kind,)
         with self._lock:
-            found = [e for each in kinds for e in self._entries.get(each, _NONE).values()]
-        return tuple(sorted(found, key=lambda entry: entry.number))
+            if kind is not None:
+                found = list(self._entries.get(kind, _NONE).values())
+            else:
+                found = [entry for each in self._entries.values() for entry in each.values()]
+        return tuple(sorted(found, key=_number))
 
     def drop(self, kind: EntryKind, keep: Callable[[Entry], bool]) -> None:
         """Forget entries that a new boot of the device has made void."""
@@ -212,6 +214,10 @@ class Ledger:
             self._journal.record(self.session_id, msgpack.packb(record))
 
 
+def _number(entry: Entry) -> int:
+    return entry.number
+
+
 def _claims_of(held: object) -> tuple[Wanted, ...]:
     found: tuple[Wanted, ...] = getattr(held, "claims", ())
     return found
@@ -223,7 +229,7 @@ def cleanup_plan(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     return tuple(
         sorted(
             (entry for entry in entries if entry.state in waiting),
-            key=lambda entry: entry.number,
+            key=_number,
             reverse=True,
         )
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from klemheist.actors.runtime.actor import Actor
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from klemheist.actors.device.port import DeviceEvent
     from klemheist.actors.errors import ResourceCleanupError
     from klemheist.actors.runtime.future import Future
+    from klemheist.actors.runtime.ref import ActorRef
 
     from .claims import Claims
     from .core import SessionCore
@@ -46,6 +47,13 @@ class Home(Protocol):
     @property
     def claims(self) -> Claims:
         """What its sessions have to themselves."""
+
+
+class Finder(Protocol):
+    """Finds a session's actor: the user's manager, which lives while a handle has it."""
+
+    def ref_of(self, core: SessionCore, /) -> ActorRef[Any]:
+        """Return the Session actor's ref."""
 
 
 class Keeper(Protocol):

@@ -266,7 +266,8 @@ class Driver(Teller):
 
     def _adopted(self, parent: Driver, key: Hashable) -> None:
         self.path = f"{parent.path}/{key}"
-        self.timers = parent.timers
+        if parent.timers is not self.timers:
+            self.timers = parent.timers
         self._above = parent
 
     # -- what children tell, on any thread

@@ -25,7 +25,9 @@ class Teller(Actor):
     """Gives each event to the log, to who waits for a child, and up the tree to who watches."""
 
     # Most supervisors need none of these: they stand here once, and in one that differs.
+    name: str | None = None
     _released = False
+    _on_event: Callable[[told.TreeEvent], object] | None = None
     _awaited: dict[Hashable, Future[ActorRef[Any]]] | None = None
     """Who waits for a child to run."""
     _told: Publisher[told.TreeEvent] | None = None
@@ -35,11 +37,13 @@ class Teller(Actor):
         self, core: Core, *, name: str | None, on_event: Callable[[told.TreeEvent], object] | None
     ) -> None:
         super().__init__()
-        self.name = name
+        if name is not None:
+            self.name = name
         self.path = name or "root"
         self._core = core
         self._reading = allocate_lock()  # the core is stepped on turns and read by anybody
-        self._on_event = on_event
+        if on_event is not None:
+            self._on_event = on_event
 
     def subscribe(self, *types: type, buffer: int, overflow: str) -> Subscription[told.TreeEvent]:
         """A stream of what this supervisor and those under it tell from now on."""
