@@ -9,8 +9,8 @@ It ends nothing by itself, and a cancelled waiter does not close it: it is only 
 
 from __future__ import annotations
 
-from _thread import allocate_lock
-from typing import TYPE_CHECKING, Any
+from _thread import RLock
+from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from .scope import Scope
 
 
+_LOCK: Final = RLock()
+"""Guards a moment of every one of them: a lock for each would take 88 bytes. It is held for a few
+steps, never while a callback runs; a finaliser that comes by meanwhile may take it once more."""
+
+
 class Done:
     """A latch that closes exactly once, for any threads and any event loops (DONE-002 to DONE-020).
 
@@ -30,10 +35,9 @@ class Done:
     3. It stays closed; waiting on it returns at once. A new life has a new `Done`.
     """
 
-    __slots__ = ("_callbacks", "_closed", "_lock", "reason")
+    __slots__ = ("_callbacks", "_closed", "reason")
 
     def __init__(self) -> None:
-        self._lock = allocate_lock()
         self._callbacks: dict[object, Callable[[Any], object]] | None = None  # until there is one
         self._closed = False
         self.reason: Any = None
@@ -51,7 +55,7 @@ class Done:
 
         Callbacks have run when this returns, here, each guarded from the others.
         """
-        with self._lock:
+        with _LOCK:
             if self._closed:
                 return False
             self.reason = reason
@@ -68,7 +72,7 @@ class Done:
             A function that takes the callback back; harmless at any time.
         """
         key = object()
-        with self._lock:
+        with _LOCK:
             if is_open := not self._closed:
                 if self._callbacks is None:
                     self._callbacks = {}
@@ -98,7 +102,7 @@ class Done:
         return self.reason
 
     def _forget(self, key: object) -> None:
-        with self._lock:
+        with _LOCK:
             if self._callbacks is not None:
                 self._callbacks.pop(key, None)
 

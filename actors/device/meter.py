@@ -32,7 +32,7 @@ class Figures:
     """99 of 100 took no longer."""
 
 
-class Meter:
+class CallMeter:
     """Takes the time of one device's calls."""
 
     __slots__ = ("_began", "_ended", "_took")

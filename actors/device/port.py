@@ -29,7 +29,7 @@ from klemheist.transports.repl.conversation import Board
 
 from .call import Call
 from .debts import Debts
-from .meter import Meter
+from .meter import CallMeter
 from .report import Reporter
 from .states import LIFE, DeviceState, Happening
 
@@ -146,7 +146,7 @@ class Port:
         self.debts = Debts(self.report)
         """Cleanup that is owed to the device."""
         self.counters = Counters()
-        self.meter = Meter()
+        self.meter = CallMeter()
         self.metrics: Counter[str] = Counter()
         """What users count about it (SES-081)."""
         self._kept: list[tuple[Call, Future[Any]]] = []

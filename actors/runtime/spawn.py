@@ -42,7 +42,8 @@ def spawn(
     """
     actor: Any = (cls if issubclass(cls, Actor) else wrapped(cls))(*args, **(kwargs or {}))
     actor._actor_supervised = True  # noqa: SLF001  one package
-    actor._actor_restarted = restarted  # noqa: SLF001  one package
+    if restarted is not None:
+        actor._actor_restarted = restarted  # noqa: SLF001  one package
     if prepare is not None:
         prepare(actor)
     if inherit:

@@ -18,10 +18,8 @@ from klemheist.actors.messages import (
 )
 from klemheist.actors.operation import copy_to
 from klemheist.actors.runtime.actor import LATER, Actor
-from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.exits import ExitReason
 from klemheist.actors.runtime.future import Future
-from klemheist.actors.runtime.timers import Timer
 from klemheist.transports.errors import LinkError
 
 from .core import SessionCore
@@ -33,10 +31,8 @@ class SessionActor(Actor):
 
     inline: ClassVar[bool] = True
 
-    def __init__(self, core: SessionCore) -> None:
-        super().__init__()
-        self.core = core
-        self._idle: Timer | None = None
+    core: SessionCore
+    """Given by the session's node before it starts."""
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -48,14 +44,12 @@ class SessionActor(Actor):
             self.core.recover().add_done_callback(partial(self.post, self._recovered))
 
     def on_start(self) -> None:
-        """Watch the device, and the idle limit."""
-        self.core.port.listen(self._heard)
-        if not self.core.standing:
-            self._look_again(self.core.options.default_session_timeout)
+        """Watch the device."""
+        self.core.actor = self
 
-    def on_exit(self, reason: ExitReason) -> None:  # noqa: ARG002 -- a hook
-        """Watch no more."""
-        self.core.port.unlisten(self._heard)
+    def _actor_released(self) -> None:
+        if self.core.actor is self:
+            self.core.actor = None
 
     # -- messages ----------------------------------------------------------------------------------
 
@@ -100,8 +94,8 @@ class SessionActor(Actor):
 
     # -- the device --------------------------------------------------------------------------------
 
-    def _heard(self, event: DeviceEvent) -> None:
-        """On the device's turn: only pass it on."""
+    def heard(self, event: DeviceEvent) -> None:
+        """Take an event, on the device's turn: only pass it on."""
         if event.kind in ("down", "reset", "recovering"):
             self.post(self.on_receive, DeviceDown(event.text))
         elif event.kind == "failed":
@@ -132,28 +126,4 @@ class SessionActor(Actor):
         if self.core.move(Turn.FAULT):
             self.core.fault = why
             self.core.report.error("session faulted: {}", why)
-            self.core.end()
-
-    # -- the idle limit ----------------------------------------------------------------------------
-
-    def _look_again(self, delay: float) -> None:
-        """See in so many seconds; without `schedule`, which takes 300 bytes more."""
-        if self._idle is not None:
-            self._idle.cancel()
-        self._idle = self.timers.call_later(delay, self.post, self._check_idle)
-        if self._actor_self.reason is not None:  # killed meanwhile
-            self._idle.cancel()
-
-    def _actor_released(self) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-
-    def _check_idle(self) -> None:
-        limit = self.core.options.default_session_timeout
-        now = SYSTEM_CLOCK.monotonic()
-        left = limit if self.core.is_busy else self.core.last_used + limit - now
-        if left > 0:
-            self._look_again(left)
-        else:
-            self.core.report.warning("session was not used for {} s and is ended", limit)
             self.core.end()

@@ -43,12 +43,12 @@ class Budget:
             kind: what it is.
             key: an entry of the same kind and key is replaced by it, and does not count.
             held: the thing.
-            entries: all that the session holds.
+            entries: what the session holds of its kind.
 
         Raises:
             BudgetExceeded: it may not.
         """
-        others = [e for e in entries if e.kind is kind and e.key != key]
+        others = [entry for entry in entries if entry.key != key]
         if kind is EntryKind.THREAD and self.threads is not None:
             _within("threads", len(others) + 1, self.threads)
         if self.cost is not None and isinstance(held, Resource):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from klemheist.actors.background import in_background
 from klemheist.actors.messages import Cleaned, Cleanup
@@ -22,28 +22,20 @@ from .ledger import Act, Entry, EntryKind, EntryState
 from .resources import CancelToken, Resource, during_cleanup
 
 
-class Reports(Protocol):
-    """Whom a tracker tells: the session's node."""
-
-    def __call__(self, message: Cleaned) -> object:
-        """Take the message; must not block."""
-
-
 class Cleaner(Actor):
     """What all trackers have in common: find the entry, undo it, say how it went."""
 
     inline: ClassVar[bool] = True
     kind: ClassVar[EntryKind]
 
-    def __init__(self, core: SessionCore, report: Reports) -> None:
+    def __init__(self, core: SessionCore) -> None:
         super().__init__()
         self.core = core
-        self._reports = report
         self._under_way: set[int] = set()
         """Numbers of the entries that this incarnation cleans."""
 
     def on_receive(self, message: Any) -> Any:
-        """Take `Cleanup`; the answer is a `Cleaned` to the node."""
+        """Take `Cleanup`; the answer is a `Cleaned` to whoever sent it."""
         match message:
             case Cleanup(number=number, deadline=deadline):
                 self._cleanup(number, deadline)
@@ -54,7 +46,7 @@ class Cleaner(Actor):
     def _cleanup(self, number: int, deadline: float) -> None:
         entry = next((e for e in self.core.ledger.entries(self.kind) if e.number == number), None)
         if entry is None:
-            self._reports(Cleaned(number))
+            self.core.cleanups.report(Cleaned(number))
             return
         if number not in self._under_way:  # else the message was repeated
             self._under_way.add(number)
@@ -75,7 +67,7 @@ class Cleaner(Actor):
             self.core.report.warning("cleanup of {} {} failed: {}", entry.kind, entry.key, error)
         if error is not None and not isinstance(error, Exception):
             error = RuntimeError(repr(error))  # a group takes no other
-        self._reports(Cleaned(entry.number, error, owed))
+        self.core.cleanups.report(Cleaned(entry.number, error, owed))
 
 
 class ResourceCleaner(Cleaner):

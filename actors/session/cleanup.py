@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from klemheist.actors.errors import ResourceCleanupError
 from klemheist.actors.messages import Cleaned, Cleanup
 from klemheist.actors.operation import Steps, operation, shielded
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.timers import TIMERS
 
-from .core import SessionCore
 from .ledger import Act, Entry, EntryKind, cleanup_plan
+
+if TYPE_CHECKING:
+    from .holdings import Holdings
 
 SLACK: Final = 0.25
 """Seconds that the sender waits longer than the tracker, so that the tracker's word comes first."""
@@ -26,7 +29,7 @@ class Cleanups:
 
     __slots__ = ("_core", "_waiting")
 
-    def __init__(self, core: SessionCore) -> None:
+    def __init__(self, core: Holdings) -> None:
         self._core = core
         self._waiting: dict[int, Future[Cleaned]] = {}
 
@@ -39,7 +42,7 @@ class Cleanups:
     @operation
     def run(self, timeout: float) -> Steps[list[Cleaned]]:
         """Clean everything that is held, in the order of the plan; the future never fails."""
-        plan = cleanup_plan(self._core.ledger.entries())
+        plan = cleanup_plan(self._core.held())
         ends = SYSTEM_CLOCK.monotonic() + timeout
         cleaned: list[Cleaned] = []
         for index, entry in enumerate(plan):
@@ -87,3 +90,13 @@ class Cleanups:
             self._core.ledger.act(entry, Act.FAIL)
             late = TimeoutError(f"{entry.kind} {entry.key}: its cleanup did not end in time")
             self.report(Cleaned(entry.number, late))
+
+
+def failures(cleaned: list[Cleaned]) -> ResourceCleanupError | None:
+    """Return the one error that holds all that failed (SES-102)."""
+    errors = [each.error for each in cleaned if each.error is not None]
+    if not errors:
+        return None
+    owed = sum(each.owed for each in cleaned)
+    text = f"{len(errors)} of {len(cleaned)} cleanups failed"
+    return ResourceCleanupError(f"{text}, {owed} of them owed" if owed else text, errors)

@@ -81,6 +81,9 @@ class Journal(Protocol):
         """Keep one record."""
 
 
+_NONE: Final[dict[str, Entry]] = {}
+
+
 class Ledger:
     """The entries of one session, numbered in the order of their registration.
 
@@ -99,31 +102,48 @@ class Ledger:
         self._journal = journal
         self._claims = claims
         self._last = 0
-        self._entries: dict[tuple[EntryKind, str], Entry] = {}
+        self._entries: dict[EntryKind, dict[str, Entry]] = {}
         self._lock = threading.Lock()
         self._closed = False
 
-    def register(self, kind: EntryKind, key: str, held: Any) -> Entry | None:
+    def register(
+        self,
+        kind: EntryKind,
+        key: str,
+        held: Any,
+        *,
+        check: Callable[[list[Entry]], object] | None = None,
+    ) -> Entry | None:
         """Hold one more thing; an entry of the same kind and key is replaced in place.
+
+        Args:
+            kind: what it is.
+            key: its name among those of its kind.
+            held: what its tracker needs to clean it up.
+            check: called with all entries of this kind, the ledger being locked: it may raise.
 
         Returns:
             The entry; None where the ledger is closed: the session's cleanup is past this.
 
         Raises:
             ResourceConflict: it claims what another one holds; nothing was registered.
+            Exception: what `check` raised; nothing was registered.
         """
         with self._lock:
             if self._closed:
                 return None
+            entries = self._entries.setdefault(kind, {})
+            if check is not None:
+                check(list(entries.values()))
             self._claim(key, held)
-            entry = self._entries.get((kind, key))
+            entry = entries.get(key)
             if entry is not None and entry.state is EntryState.HELD:
                 self._unclaim(key, entry.held, but=held)
                 entry.held = held
                 return entry
             self._last += 1
             entry = Entry(self._last, kind, key, held)
-            self._entries[kind, key] = entry
+            entries[key] = entry
         self._write(entry)
         return entry
 
@@ -140,7 +160,7 @@ class Ledger:
 
     def find(self, kind: EntryKind, key: str) -> Entry | None:
         """Return the entry that holds `key`, if it is held."""
-        entry = self._entries.get((kind, key))
+        entry = self._entries.get(kind, _NONE).get(key)
         return entry if entry is not None and entry.state is not EntryState.GONE else None
 
     def act(self, entry: Entry, act: Act) -> bool:
@@ -150,23 +170,33 @@ class Ledger:
             if state is None:
                 return False
             entry.state = state
-            if state is EntryState.GONE and self._entries.get((entry.kind, entry.key)) is entry:
-                del self._entries[entry.kind, entry.key]
-                self._unclaim(entry.key, entry.held)
+            if state is EntryState.GONE:
+                self._forget(entry)
         self._write(entry)
         return True
 
     def entries(self, kind: EntryKind | None = None) -> tuple[Entry, ...]:
         """Return a snapshot of what is held, being cleaned or owed, in order of registration."""
         with self._lock:
-            found = [e for e in self._entries.values() if kind is None or e.kind is kind]
-        return tuple(sorted(found, key=lambda entry: entry.number))
+            if kind is not None:
+                found = list(self._entries.get(kind, _NONE).values())
+            else:
+                found = [entry for each in self._entries.values() for entry in each.values()]
+        return tuple(sorted(found, key=_number))
 
     def drop(self, kind: EntryKind, keep: Callable[[Entry], bool]) -> None:
         """Forget entries that a new boot of the device has made void."""
         for entry in self.entries(kind):
             if not keep(entry):
                 self.act(entry, Act.DONE)
+
+    def _forget(self, entry: Entry) -> None:
+        """Take out what is gone; where it was registered anew meanwhile, only its own claims."""
+        entries = self._entries[entry.kind]
+        present = entries.get(entry.key)
+        if present is entry:
+            del entries[entry.key]
+        self._unclaim(entry.key, entry.held, but=None if present in (entry, None) else present.held)
 
     def _claim(self, key: str, held: object) -> None:
         if self._claims is not None and (claims := _claims_of(held)):
@@ -184,6 +214,10 @@ class Ledger:
             self._journal.record(self.session_id, msgpack.packb(record))
 
 
+def _number(entry: Entry) -> int:
+    return entry.number
+
+
 def _claims_of(held: object) -> tuple[Wanted, ...]:
     found: tuple[Wanted, ...] = getattr(held, "claims", ())
     return found
@@ -195,7 +229,7 @@ def cleanup_plan(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     return tuple(
         sorted(
             (entry for entry in entries if entry.state in waiting),
-            key=lambda entry: entry.number,
+            key=_number,
             reverse=True,
         )
     )

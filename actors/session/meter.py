@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-class Meter:
+class MemoryMeter:
     """The memory of one session.
 
     Args:

@@ -6,8 +6,10 @@ by booting anew is put back by `ready`, as the first thing of the next procedure
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Protocol
 
 from klemheist.actors.errors import CapabilityError, DeviceMemoryError
@@ -57,14 +59,13 @@ class Setup:
 class Numbers:
     """A device's numbers: namespaces, and entries in its function table."""
 
-    next_namespace: int = 1
     next_entry: int = FIRST_TASK
     free_entries: list[int] = field(default_factory=list)
+    _namespaces: Iterator[int] = field(default_factory=partial(itertools.count, 1))
 
     def namespace(self) -> int:
-        """Return a number that no live session of this device has."""
-        self.next_namespace += 1
-        return self.next_namespace - 1
+        """Return a number that no other session of this device has had; from any thread."""
+        return next(self._namespaces)
 
     def entry(self) -> int:
         """Return a free entry of the function table."""
@@ -99,7 +100,7 @@ class Namespace:
         "tracer",
     )
 
-    def __init__(self, numbers: Numbers) -> None:
+    def __init__(self, numbers: Numbers, owner: Owner | None = None) -> None:
         self._numbers = numbers
         self.number = numbers.namespace()
         self.boot = ""
@@ -107,12 +108,12 @@ class Namespace:
         self.opened = ""
         """The boot in which it may exist, ready or not."""
         self.copied = ""
-        """The boot in which a copy may lie beside it: see `Meter`."""
+        """The boot in which a copy may lie beside it: see `MemoryMeter`."""
         self.entries: dict[str, tuple[str, int]] = {}
         """Name -> the hash of what is deployed under it, and its entry."""
         self.setups: list[Setup] = []
         self.tracer = Tracer()
-        self.owner: Owner | None = None
+        self.owner = owner
         """Told, on the device's turn, of what is deployed here and what is not any more."""
 
     @property
@@ -135,15 +136,31 @@ class Namespace:
             yield from complete(board)
         if known:
             return
-        self._void()
-        if self.owner is not None:
-            self.owner.undeployed()
+        if self.opened:
+            self._void()
+            self._tell_void()
         if self.opened == board.boot:  # the setups have failed half way
             yield from drop_namespace(board, self.number, ())
         self.opened = board.boot
         for setup in tuple(self.setups):
             yield from self._set_up(board, setup)
         self.boot = board.boot
+
+    def restore(self, board: Board) -> Procedure[None]:
+        """Put back what a new boot has lost; what was never needed here is not made for that."""
+        if self.opened:
+            yield from self.ready(board)
+        else:
+            self._tell_void()
+
+    def _tell_void(self) -> None:
+        if self.owner is not None:
+            self.owner.undeployed()
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever needed here."""
+        return not self.opened
 
     def _void(self) -> None:
         self._numbers.free_entries.extend(entry for _, entry in self.entries.values())

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from klemheist.actors.runtime.actor import Actor
 
 from .ledger import EntryKind
 
 if TYPE_CHECKING:
+    from klemheist.actors.device.port import DeviceEvent
+    from klemheist.actors.errors import ResourceCleanupError
     from klemheist.actors.runtime.future import Future
+    from klemheist.actors.runtime.ref import ActorRef
 
+    from .claims import Claims
     from .core import SessionCore
+    from .ledger import Journal
+    from .remote import Numbers
 
 
 class Spawn(Protocol):
@@ -24,8 +30,38 @@ class Spawn(Protocol):
         """Return the running tracker of this kind."""
 
 
+class Listener(Protocol):
+    """Who is told what happens to the session's device: its actor."""
+
+    def heard(self, event: DeviceEvent, /) -> None:
+        """Take an event, on the device's turn. Must not block."""
+
+
+class Home(Protocol):
+    """What a device has for all its sessions."""
+
+    @property
+    def numbers(self) -> Numbers:
+        """Its namespaces' and functions' numbers."""
+
+    @property
+    def claims(self) -> Claims:
+        """What its sessions have to themselves."""
+
+
+class Finder(Protocol):
+    """Finds a session's actor: the user's manager, which lives while a handle has it."""
+
+    def ref_of(self, core: SessionCore, /) -> ActorRef[Any]:
+        """Return the Session actor's ref."""
+
+
 class Keeper(Protocol):
     """The manager that the session belongs to, as the session sees it."""
+
+    @property
+    def journal(self) -> Journal | None:
+        """Where ledgers are written down."""
 
     def end(self, core: SessionCore, /) -> Future[None]:
         """End the session through the tree."""
@@ -33,8 +69,11 @@ class Keeper(Protocol):
     def is_alone(self, core: SessionCore, /) -> bool:
         """Whether no other session lives on its device."""
 
+    def cleaned(self, core: SessionCore, error: ResourceCleanupError | None, /) -> None:
+        """Forget the session, but not what failed in its cleanup, which is over."""
+
     def gone(self, core: SessionCore, /) -> None:
-        """Forget the session: it has ended."""
+        """Start the session no more: it has ended."""
 
     def registered(self, resource_type: str, /) -> None:
         """Count a resource that was registered."""

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from loguru import logger
 
 from klemheist.actors.device.port import Capabilities
 from klemheist.actors.done import Done
-from klemheist.actors.errors import ResourceConflict, SessionClosed, SessionFaulted
+from klemheist.actors.errors import SessionClosed, SessionFaulted
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.streams import Overflow, Publisher, Subscription
 
-from .ledger import Entry, EntryKind, Journal, Ledger
-from .meter import Meter
-from .names import check_names
-from .remote import Namespace, Numbers
-from .resources import Resource
+from .part import MAKING, InParts
 from .status import LIFE, LIVE, SessionStatus, Turn
 
 if TYPE_CHECKING:
@@ -28,16 +23,13 @@ if TYPE_CHECKING:
     from loguru import Logger
 
     from klemheist.actors.device.port import Port
-    from klemheist.actors.messages import Cleaned
-    from klemheist.actors.runtime.future import Future
-    from klemheist.actors.sources import Source
 
     from .budget import Budget
-    from .claims import Claims
-    from .cleanup import Cleanups
+    from .file_system import FileSystemCache
     from .options import SessionOptions
     from .program import Program
-    from .spawn import Keeper, Spawn
+    from .spawn import Home, Keeper, Listener, Spawn
+    from .timesync import TimeSync
 
 MINIMAL: Final = Capabilities(
     platform="unknown",
@@ -58,15 +50,27 @@ OVER: Final[Publisher[bytes]] = Publisher()
 OVER.close()
 
 
-class SessionState:
-    """One logical session on one device: it stays while its actors come and go."""
+class SessionState(InParts):
+    """One logical session on one device: it stays while its actors come and go.
+
+    Of its parts most sessions need few, and ten thousand may be idle: each is made when somebody
+    first looks at it (`PARTS`).
+
+    Args:
+        port: the device.
+        home: what the device has for all its sessions.
+        options: those of the manager.
+        keeper: the manager.
+        budget: the most that it may hold.
+    """
 
     __slots__ = (
+        "_file_cache",
+        "_home",
         "_keeper",
-        "_lock",
         "_outlet",
+        "actor",
         "budget",
-        "cleanups",
         "created_at",
         "done",
         "epoch",
@@ -74,11 +78,8 @@ class SessionState:
         "fault",
         "force",
         "last_used",
-        "ledger",
         "logical_done",
-        "meter",
         "minimal",
-        "namespace",
         "options",
         "port",
         "program",
@@ -88,34 +89,26 @@ class SessionState:
         "standing",
         "state",
         "status",
-        "tasks",
-        "watch",
+        "time_sync",
+        "watched",
     )  # one table of so many names would take 1.3 KB more
 
     def __init__(
         self,
         port: Port,
-        numbers: Numbers,
+        home: Home,
         options: SessionOptions,
         keeper: Keeper,
         *,
-        journal: Journal | None = None,
-        claims: Claims | None = None,
         budget: Budget | None = None,
     ) -> None:
         self.session_id = secrets.token_hex(8)
         self.created_at = datetime.now(UTC)
         self.port = port
         self.options = options
-        self.namespace = Namespace(numbers)
-        self.ledger = Ledger(self.session_id, journal, claims)
+        self._home = home
+        self._keeper = keeper
         self.budget = budget
-        self.meter = (
-            None
-            if budget is None or budget.memory is None
-            else Meter(self.namespace, budget.memory, self.undeployed)
-        )
-        """Measures the memory that it takes, where that is limited."""
         self.status = SessionStatus.CREATING
         self.fault = ""
         """Why it has faulted; empty while it has not."""
@@ -131,47 +124,43 @@ class SessionState:
         self.force = False
         """Its end may soft-reset the device, whoever else lives there (DESIGN 4, Threads)."""
         self.epoch = 0
-        self.done = Done()
-        """Of this attachment; a restart, a takeover or a reconnection brings a new one."""
-        self.logical_done = Done()
-        """Of the session itself, however many attachments it has."""
-        self.state: dict[str, Any] = {}
-        self.tasks: dict[str, Source] = {}
         self.last_used = SYSTEM_CLOCK.monotonic()
         self.spawn: Spawn | None = None
         """Starts trackers under the session's node; set when it is assembled."""
-        self._keeper = keeper
-        self.watch: object = None
-        """Ends it when its user holds nothing of it any more; set by its manager."""
-        self.cleanups: Cleanups | None = None
-        """Cleans up through the trackers; set when it is assembled."""
+        self.actor: Listener | None = None
+        """Its Session actor, while one runs: told what happens to the device."""
+        self.watched = False
+        """It ends when its user holds nothing of it any more; set by its manager."""
         self._outlet = SILENT
-        self._lock = threading.Lock()
+        self._file_cache: FileSystemCache | None = None
+        self.time_sync: TimeSync | None = None
+        """How the device's clock went by the host's when they were last compared."""
+
+    if TYPE_CHECKING:
+        done: Done
+        """Of this attachment; a restart, a takeover or a reconnection brings a new one."""
+        logical_done: Done
+        """Of the session itself, however many attachments it has."""
+        state: dict[str, Any]
+        """The user's own."""
+
+    PARTS: ClassVar[dict[str, Callable[[Any], Any]]] = {
+        "done": lambda _: Done(),
+        "logical_done": lambda _: Done(),
+        "state": lambda _: {},
+    }
+    """How each part is made that most sessions never need."""
 
     @property
     def report(self) -> Logger:
         """Where the session logs; made anew each time, for a kept one takes 400 bytes."""
         return logger.bind(session=self.session_id, device=self.port.url)
 
-    # -- what is done by its node ------------------------------------------------------------------
-
-    def run_cleanups(self, timeout: float) -> Future[list[Cleaned]]:
-        """Clean up through the trackers, within `timeout` seconds."""
-        return self._assembled().run(timeout)
-
-    def clean_one(self, kind: EntryKind, key: str) -> Future[Cleaned]:
-        """Clean one entry up through its tracker."""
-        return self._assembled().one(kind, key)
-
-    def _assembled(self) -> Cleanups:
-        assert self.cleanups is not None, "the session was not assembled: its manager does that"
-        return self.cleanups
-
     # -- status -----------------------------------------------------------------------------------
 
     def move(self, turn: Turn) -> bool:
         """Move along the table; False, and nothing happens, where it has no such move."""
-        with self._lock:
+        with MAKING:
             status = LIFE.get((self.status, turn))
             if status is None:
                 return False
@@ -190,7 +179,7 @@ class SessionState:
 
     def attach(self) -> None:
         """Begin a new attachment: the old one's `done` is closed."""
-        with self._lock:
+        with MAKING:
             old, self.done = self.done, Done()
             self.epoch += 1
         old.close("restarted")
@@ -199,8 +188,7 @@ class SessionState:
         """Tell everybody that it is over."""
         self.move(Turn.END)
         self.move(Turn.CLEANED)
-        self.ledger.let_go()
-        with self._lock:
+        with MAKING:
             outlet, self._outlet = self._outlet, OVER
         if outlet is not SILENT:
             outlet.close()
@@ -216,82 +204,13 @@ class SessionState:
             )
         return SessionClosed(f"session {self.session_id} is {self.status}; create a new one")
 
-    def describe(self) -> dict[str, Any]:
-        """Return a snapshot, for people and for `GetStatus`."""
-        return {
-            "session_id": self.session_id,
-            "device": self.port.url,
-            "status": self.status.value,
-            "epoch": self.epoch,
-            "generation": self.port.generation,
-            "created_at": self.created_at,
-            "tasks": tuple(self.tasks),
-            "held": tuple(f"{e.kind} {e.key}" for e in self.ledger.entries()),
-            "exclusive": self.exclusive,
-            "budget": self.budget,
-            "memory": 0 if self.meter is None else self.meter.used,
-        }
-
-    # -- what it knows and holds -------------------------------------------------------------------
-
-    def remember(self, source: Source) -> None:
-        """Know a task by name, for `Call` messages.
-
-        Raises:
-            ArgumentError: the name is reserved.
-        """
-        check_names((source.name,))
-        self.tasks[source.name] = source
-
-    def track(self, kind: EntryKind, key: str, held: object) -> None:
-        """Hold something until the session ends, and see that its tracker is there.
-
-        Raises:
-            SessionClosed: the session has ended, or its cleanup is past this.
-            BudgetExceeded: it is more than the session may hold.
-            ResourceConflict: it claims what another resource holds.
-            ArgumentError: a thread has a name that is ours.
-        """
-        if kind is EntryKind.THREAD:
-            check_names((getattr(held, "name", ""),))
-        try:
-            entry = self._admitted_entry(kind, key, held)
-        except ResourceConflict as conflict:
-            self.port.emit("conflict", str(conflict))
-            raise
-        if entry is None:
-            raise self.refusal()
-        self._tell_registration(kind, key, held)
-        if self.spawn is not None:
-            self.spawn.tracker(kind)
-
-    def _admitted_entry(self, kind: EntryKind, key: str, held: object) -> Entry | None:
-        if self.budget is None:
-            return self.ledger.register(kind, key, held)
-        with self._lock:  # else two at once would both find room
-            self.budget.check(kind, key, held, self.ledger.entries())
-            return self.ledger.register(kind, key, held)
-
-    def undeployed(self, name: str = "") -> None:
-        """Forget a function whose deployment was undone; all of them without a name."""
-        start = f"{name}(" if name else ""
-        self.ledger.drop(EntryKind.DEPLOYMENT, lambda entry: not entry.key.startswith(start))
-
-    def _tell_registration(self, kind: EntryKind, key: str, held: object) -> None:
-        if isinstance(held, Resource):
-            self._keeper.registered(held.resource_type)
-            cost = held.estimated_cost
-            self.report.debug("{} {} registered, cost {}", held.resource_type, key, cost)
-        elif kind is EntryKind.THREAD:
-            self.report.debug("thread {} registered: {}", key, getattr(held, "name", ""))
-
     # -- output -----------------------------------------------------------------------------------
 
     def output(
         self, capacity: int = 1024, *, overflow: Overflow | str = Overflow.DROP_OLDEST
     ) -> Subscription[bytes]:
         """Return a stream of what this session's calls print, from now on."""
-        with self._lock:
+        with MAKING:
             if self._outlet is SILENT:
                 self._outlet = Publisher()
         return self._outlet.subscribe(buffer=capacity, overflow=overflow, dropped=dropped_mark)

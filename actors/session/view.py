@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from .bound import Bound
     from .core import SessionCore
+    from .spawn import Finder
 
     T = TypeVar("T")
     B = TypeVar("B", bound=Bound)
@@ -37,9 +38,9 @@ class SessionView:
     _thread_class: ClassVar[type[RemoteThread]]
     _hold: object = None
 
-    def __init__(self, core: SessionCore, ref: Callable[[SessionCore], ActorRef[Any]]) -> None:
+    def __init__(self, core: SessionCore, finder: Finder) -> None:
         self._core = core
-        self._ref = ref
+        self._finder = finder
 
     @part
     def executor(self) -> ExecutorContext:
@@ -136,7 +137,7 @@ class SessionView:
     @property
     def ref(self) -> ActorRef[Any]:
         """The Session actor, for messages: `tell(Execute(…))`, `ask(Call(…))`."""
-        return self._ref(self._core)
+        return self._finder.ref_of(self._core)
 
     def output(
         self, capacity: int = 1024, *, overflow: Overflow | str = Overflow.DROP_OLDEST

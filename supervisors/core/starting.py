@@ -122,7 +122,7 @@ def _what_follows(
                 failure = StartError(entry.spec.id, failure)
             core.end_with(do.Down(ExitReason.error(failure), failure))
         case Cause.RESTART:  # the rest of the plan is void; the retry continues from here (2.3)
-            entry.lane.steps.clear()
+            entry.lane.pass_all()
             restarting.plan_restart(core, entry, retrying=True)
             core.advance(entry.lane)
         case Cause.REQUEST | Cause.AGAIN:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -56,21 +56,32 @@ class Lane:
     """A plan, and the events that wait for its end.
 
     Of ten thousand children each may have its own lane, so an idle one is small: the steps are a
-    list, the next one last, and the queue is made when something waits.
+    list, the next one last, while there are any, and the queue is made when something waits.
     """
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[Step] | None = None
     _waiting: deque[Event] | None = None
 
     def plan(self, steps: list[Step]) -> None:
         """Do `steps`, the first one first, now that nothing else is being done."""
         assert not self.steps
-        self.steps = steps[::-1]
+        self.steps = steps[::-1] or None
 
     @property
     def current(self) -> Step | None:
         """The step that is being done."""
         return self.steps[-1] if self.steps else None
+
+    def pass_step(self) -> None:
+        """The present step is done, or void."""
+        assert self.steps
+        self.steps.pop()
+        if not self.steps:
+            self.steps = None
+
+    def pass_all(self) -> None:
+        """The plan is void."""
+        self.steps = None
 
     def wait(self, event: Event) -> None:
         """Let `event` wait for the end of the plan."""
@@ -86,8 +97,7 @@ class Lane:
 
     def drop(self) -> None:
         """Forget the plan, and what waited for it."""
-        self.steps.clear()
-        self._waiting = None
+        self.steps = self._waiting = None
 
 
 def stop_plan(keys: list[Hashable], *, together: bool) -> list[Step]:

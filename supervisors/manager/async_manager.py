@@ -207,7 +207,7 @@ class AsyncSessionManager(ManagerView):
         return watched(self._session(core), core)
 
     def _session(self, core: SessionCore) -> AsyncSession:
-        return AsyncSession(core, self._ref)
+        return AsyncSession(core, self)
 
 
 class AsyncSessionContext:

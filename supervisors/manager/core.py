@@ -31,11 +31,12 @@ from klemheist.transports.repl.values import ArgumentError
 from klemheist.transports.url import parse_url
 
 from .devices import DeviceRecord, Devices
+from .idle import IdleWatch
 from .life import LIFE, ManagerState, Move
 from .outcome import quietly_ended
 from .plug import PlugWatch, PortEvent
 from .registry import Registry
-from .session_node import CLOSE_WITHIN, SessionNode
+from .session_node import spec_of
 from .stats import PerformanceMonitor
 from .status import status_of
 from .status_socket import StatusServer, wanted
@@ -68,13 +69,14 @@ class ManagerCore:
         self.monitor = monitor or PerformanceMonitor()
         self.monitor.enabled &= self.options.enable_session_metrics
         self.state = ManagerState.INACTIVE
-        self._journal = journal
+        self.journal = journal
         self._root: SupervisorRef[Any] | None = None
         self.told: Publisher[DeviceEvent | TreeEvent | PortEvent] = Publisher()
         """What happens to devices, to serial ports and in the tree."""
         self._plug = PlugWatch(self.told, self.ports)
         self._devices = Devices(partial(self.branch, "devices"), self._plug.tell)
         self.sessions = Registry(self.options.max_concurrent_sessions)
+        self.idle = IdleWatch(self.sessions.live, self.options.default_session_timeout)
         self._closing: Future[None] | None = None
         self._lock = threading.RLock()
         self._status = self._show_status(status)
@@ -253,16 +255,7 @@ class ManagerCore:
     def _new(
         self, record: DeviceRecord, program: Program | None, budget: Budget | None
     ) -> SessionCore:
-        port = record.port
-        core = SessionCore(
-            port,
-            record.numbers,
-            self.options,
-            self,
-            journal=self._journal,
-            claims=record.claims,
-            budget=budget,
-        )
+        core = SessionCore(record.port, record, self.options, self, budget=budget)
         core.program = program
         return core
 
@@ -282,20 +275,14 @@ class ManagerCore:
         if node is None:
             self.check(Move.CREATE)
             raise LinkLost(f"{record.port.url} is being started anew; try again")
-        spec = child(
-            SessionNode,
-            core,
-            self.sessions.remove,
-            id=core.session_id,
-            restart=Restart.TRANSIENT,
-            shutdown=self.options.resource_cleanup_timeout + CLOSE_WITHIN + 1.0,
-        )
-        started: Future[Any] = node.sessions().start_child(spec, block=False)
-        record.roster[core.session_id] = spec
+        started: Future[Any] = node.sessions().start_child(spec_of(core), block=False)
+        record.roster[core.session_id] = core
         return started
 
     def _prepare(self, core: SessionCore, program: Program | None) -> Steps[None]:
-        yield core.submit(core.namespace.ready, label="creation")
+        if program is None and core.port.is_up:
+            return
+        yield core.submit(core.namespace.restore, label="creation")  # it waits for the device
         if program is None:
             return
         for held in program.teardowns():
@@ -308,6 +295,10 @@ class ManagerCore:
     def is_alone(self, core: SessionCore) -> bool:
         """Whether no other session lives on its device."""
         return self.sessions.on(core.port) == [core]
+
+    def cleaned(self, core: SessionCore, error: ResourceCleanupError | None) -> None:
+        """Forget a session whose cleanup is over, but not what failed in it."""
+        self.sessions.remove(core, error)
 
     def gone(self, core: SessionCore) -> None:
         """Start a session no more with its device's node: it has ended."""
@@ -323,6 +314,7 @@ class ManagerCore:
             if not core.move(Turn.CREATED):
                 raise core.refusal()
             self.sessions.count_creation()
+        self.idle.watch()
 
     # -- ending ------------------------------------------------------------------------------------
 
@@ -396,6 +388,7 @@ class ManagerCore:
         if server is not None:
             server.close()
         self._plug.close()
+        self.idle.close()
         self.told.close()
         rest()
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from klemheist.actors.device.device import Device
-from klemheist.supervisors.core.child import ChildSpec, child
+from klemheist.supervisors.core.child import child
 from klemheist.supervisors.tree.dynamic import DynamicSupervisor
 from klemheist.supervisors.tree.ref import SupervisorRef
 from klemheist.supervisors.tree.supervisor import Supervisor
+
+from .session_node import spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from klemheist.actors.device.reopen import Reopening
+    from klemheist.actors.session.core import SessionCore
 
     from .devices import DeviceRecord
 
@@ -25,11 +28,11 @@ class Sessions(DynamicSupervisor):
     """The sessions of one device. Started anew, it starts again those that live.
 
     Args:
-        roster: the specs of the live sessions, kept by the manager.
+        roster: the live sessions by id, kept by the manager.
         flags: see `DynamicSupervisor`.
     """
 
-    def __init__(self, roster: dict[str, ChildSpec], **flags: Any) -> None:
+    def __init__(self, roster: dict[str, SessionCore], **flags: Any) -> None:
         super().__init__(max_restarts=UNLIMITED, **flags)
         self._roster = roster
 
@@ -37,8 +40,8 @@ class Sessions(DynamicSupervisor):
         """Begin, with the sessions that an earlier incarnation had."""
         super().on_start()
         ref = cast("SupervisorRef[Any]", self.actor_ref)
-        for spec in tuple(self._roster.values()):
-            ref.start_child(spec, block=False)
+        for core in tuple(self._roster.values()):
+            ref.start_child(spec_of(core), block=False)
 
 
 class DeviceNode(Supervisor):

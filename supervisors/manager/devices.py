@@ -14,7 +14,7 @@ from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.operation import shielded
 from klemheist.actors.session.claims import Claim, Claims
 from klemheist.actors.session.remote import Numbers
-from klemheist.supervisors.core.child import ChildSpec, Restart, child
+from klemheist.supervisors.core.child import Restart, child
 from klemheist.supervisors.core.errors import ChildNotFound
 from klemheist.transports.errors import LinkLost
 from klemheist.transports.ports import Finder
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from klemheist.actors.runtime import Future
+    from klemheist.actors.session.core import SessionCore
     from klemheist.supervisors.tree.ref import SupervisorRef
     from klemheist.transports.repl.attach import Firmware
 
@@ -40,13 +41,19 @@ class DeviceRecord:
 
     port: Port
     numbers: Numbers = field(default_factory=Numbers)
-    roster: dict[str, ChildSpec] = field(default_factory=dict)
+    roster: dict[str, SessionCore] = field(default_factory=dict)
     """Its live sessions: a node that was restarted starts them again."""
     claims: Claims = field(init=False)
     """What its sessions have to themselves there."""
 
     def __post_init__(self) -> None:
         self.claims = Claims(self.port.url)
+
+    def pass_on(self, event: DeviceEvent) -> None:
+        """Tell the Session actors what happened; on the device's turn."""
+        for core in tuple(self.roster.values()):
+            if core.actor is not None:
+                core.actor.heard(event)
 
 
 class Devices:
@@ -128,6 +135,7 @@ class Devices:
     def _start(self, record: DeviceRecord, options: dict[str, Any]) -> None:
         port = record.port
         port.listen(self._tell)
+        port.listen(record.pass_on)
         spec = child(
             DeviceNode,
             record,

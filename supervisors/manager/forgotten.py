@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,35 +18,31 @@ S = TypeVar("S", bound="SessionView")
 class Hold:
     """What the user's objects of one session hold together; when it goes, all of them have gone."""
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("_core",)
 
+    def __init__(self, core: SessionCore) -> None:
+        self._core = core
 
-class Watch(weakref.ref[Hold]):
-    """Ends the session when the hold has gone."""
-
-    __slots__ = ("core",)
-    core: SessionCore
+    def __del__(self) -> None:
+        _forgotten(self._core)
 
 
 def watched(session: S, core: SessionCore) -> S:
     """End a session when its user holds nothing of it any more; return it."""
-    hold = Hold()
-    session.hold(hold)
-    watch = core.watch = Watch(hold, _forgotten)
-    watch.core = core
+    core.watched = True
+    session.hold(Hold(core))
     return session
 
 
 def unwatched(core: SessionCore) -> SessionCore:
     """Let a session live on though nobody holds it: it will be found by its device's URL."""
-    core.watch = None
+    core.watched = False
     return core
 
 
-def _forgotten(watch: Watch) -> None:
+def _forgotten(core: SessionCore) -> None:
     """All is dropped. This may run anywhere, under any lock: the work is done elsewhere."""
-    core = watch.core
-    if core.logical_done.is_set() or not core.is_active:
+    if not core.watched or not core.is_active:
         return
     with suppress(RuntimeError):  # no thread starts any more: its manager ends it at exit
         in_background(lambda: _end(core), name="forgotten")
@@ -61,5 +56,5 @@ def _end(core: SessionCore) -> None:
     for call in core.calls():
         with suppress(Exception):  # it belongs to whoever has the future
             call.get()
-    if core.watch is not None:  # else somebody has found it by its device meanwhile
+    if core.watched:  # else somebody has found it by its device meanwhile
         core.end()

@@ -200,7 +200,7 @@ class SessionManager(ManagerView):
         return watched(self._session(core), core)
 
     def _session(self, core: SessionCore) -> Session:
-        return Session(core, self._ref)
+        return Session(core, self)
 
 
 class SessionContext:

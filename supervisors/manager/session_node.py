@@ -10,19 +10,20 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 from klemheist.actors.device.debts import Debt
-from klemheist.actors.errors import ResourceCleanupError
 from klemheist.actors.operation import Steps, operation
 from klemheist.actors.runtime import TIMERS, Actor, ActorRef, ExitReason, Future
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.session.actor import SessionActor
 from klemheist.actors.session.cleaners import Cleaner, DeploymentCleaner, ResourceCleaner
-from klemheist.actors.session.cleanup import Cleanups
-from klemheist.actors.session.core import SessionCore, failures
+from klemheist.actors.session.cleanup import failures
+from klemheist.actors.session.core import SessionCore
 from klemheist.actors.session.ledger import EntryKind
+from klemheist.actors.session.remote import Namespace
 from klemheist.actors.session.status import Turn
 from klemheist.actors.session.threads import ThreadCleaner
-from klemheist.supervisors.core.child import child
+from klemheist.supervisors.core.child import ChildSpec, Restart, child
 from klemheist.supervisors.core.errors import ChildNotFound
+from klemheist.supervisors.core.supervisor_spec import SupervisorSpec
 from klemheist.supervisors.tree.ref import SupervisorRef
 from klemheist.supervisors.tree.supervisor import Supervisor
 from klemheist.transports.errors import LinkError
@@ -43,26 +44,26 @@ CLOSE_AT_LAST: Final = 60.0
 """Seconds after which a namespace that could not be closed is owed."""
 
 
+_AT_FIRST: Final = SupervisorSpec([child(SessionActor, id="session")])
+
+
 class SessionNode(Supervisor):
     """The supervisor of one session."""
 
     # beyond 30 names in one instance Python shares no table of them: 1.3 KB for each session
-    __slots__ = ("_cleanups", "_ended", "_stand_ins", "_wanted", "core")
+    __slots__ = ("_stand_ins", "_wanted", "core")
 
-    def __init__(
-        self,
-        core: SessionCore,
-        ended: Callable[[SessionCore, ResourceCleanupError | None], object],
-        **flags: Any,
-    ) -> None:
-        super().__init__([child(SessionActor, core, id="session")], **flags)
+    def __init__(self, core: SessionCore, **flags: Any) -> None:
+        super().__init__(_spec=_AT_FIRST, **flags)
         self.core = core
-        self._ended = ended
-        self._cleanups = Cleanups(core)
         self._wanted: tuple[EntryKind, ...] = ()
         self._stand_ins: dict[EntryKind, ActorRef[Any]] | None = None  # until it ends
         core.spawn = self
-        core.cleanups = self._cleanups
+
+    def equip(self, child: Any) -> None:
+        """Tell its Session whose it is: so one spec does for all sessions."""
+        if isinstance(child, SessionActor):
+            child.core = self.core
 
     def on_restart(self, reason: ExitReason, attempt: int) -> None:
         """A new node is a new attachment of the same session."""
@@ -72,7 +73,7 @@ class SessionNode(Supervisor):
     def on_start(self) -> None:
         """Begin, with the trackers of what the ledger holds."""
         super().on_start()
-        for entry in self.core.ledger.entries():
+        for entry in self.core.held():
             self.tracker(entry.kind)
 
     # -- Spawn: what the session needs of its node -------------------------------------------------
@@ -81,7 +82,7 @@ class SessionNode(Supervisor):
         """See that the tracker of this kind runs; it is started on first use."""
         if kind not in self._wanted:
             self._wanted = (*self._wanted, kind)
-            spec = child(TRACKERS[kind], self.core, self._cleanups.report, id=NAMES[kind])
+            spec = child(TRACKERS[kind], self.core, id=NAMES[kind])
             cast("SupervisorRef[Any]", self.actor_ref).start_child(spec, block=False)
 
     def find(self, kind: EntryKind) -> Actor | None:
@@ -100,7 +101,7 @@ class SessionNode(Supervisor):
         """Start a tracker beside the tree, which starts none any more while it shuts down."""
         ref = stand_ins.get(kind)
         if ref is None or ref.ended.done():
-            started: Any = TRACKERS[kind].start(self.core, self._cleanups.report)
+            started: Any = TRACKERS[kind].start(self.core)
             ref = stand_ins[kind] = started
         return ref
 
@@ -129,17 +130,17 @@ class SessionNode(Supervisor):
         error = failures(cleaned)
         count = len(cleaned) - (len(error.exceptions) if error is not None else 0)
         core.report.info("session ended, {} resources cleaned up", count)
-        self._ended(core, error)
-        core.ended()
+        core.cleaned(error)
 
     def _close_namespace(self) -> Future[Any]:
         """Drop the namespace on the device; where the device is away, that is owed.
 
         Nobody waits for it longer than `CLOSE_WITHIN`: another session may hold the device.
         """
-        core, namespace = self.core, self.core.namespace
+        core = self.core
+        namespace: Namespace | None = core.made("namespace")
         settled: Future[Any] = Future()
-        if not namespace.opened:
+        if namespace is None or namespace.is_new:
             settled.set(None)
             return settled
         closing = core.cleanup_call(namespace.close, SYSTEM_CLOCK.monotonic() + CLOSE_AT_LAST)
@@ -155,3 +156,12 @@ class SessionNode(Supervisor):
 
         closing.add_done_callback(closed)
         return settled
+
+
+_ANY_SESSION: Final = child(SessionNode, id="a session", restart=Restart.TRANSIENT)
+
+
+def spec_of(core: SessionCore) -> ChildSpec:
+    """Return how a session's node is started and ended."""
+    patience = core.options.resource_cleanup_timeout + CLOSE_WITHIN + 1.0
+    return _ANY_SESSION.having(id=core.session_id, args=(core,), shutdown=patience)

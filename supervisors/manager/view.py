@@ -156,8 +156,12 @@ class ManagerView:
         """
         self._core.dispose()
 
-    def _ref(self, core: SessionCore) -> ActorRef[Any]:
-        """Find a session's actor; being bound, it keeps the manager while a session is."""
+    def ref_of(self, core: SessionCore) -> ActorRef[Any]:
+        """Return the ref of a session's actor: for its handle, which keeps the manager so.
+
+        Raises:
+            SessionClosed, SessionFaulted: it takes no calls any more.
+        """
         node = core.spawn
         if not core.is_active or not isinstance(node, SessionNode):
             raise core.refusal()

@@ -20,7 +20,6 @@ from klemheist.actors.runtime import (
     zombies,
 )
 from klemheist.supervisors.core import effects as do
-from klemheist.supervisors.core import events as told
 from klemheist.supervisors.core import inputs as got
 
 from .at_exit import forget_root, note_root
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
     from klemheist.actors.runtime import ActorRef, Timer
     from klemheist.supervisors.core.child import ChildSpec
-    from klemheist.supervisors.core.core import Core
 
 
 _CLAIMS: Final = allocate_lock()
@@ -75,18 +73,17 @@ class Driver(Teller):
     ask_failure = "crash"
     ref_class = SupervisorRef
 
-    def __init__(
-        self, core: Core, *, name: str | None, on_event: Callable[[told.TreeEvent], object] | None
-    ) -> None:
-        super().__init__(core, name=name, on_event=on_event)
-        self._events: deque[got.Event] | None = None  # while none is being fed
-        self._child_timers: dict[Hashable, Timer] = {}
-        self._replies: set[Future[Any]] | None = None  # until somebody asks something
-        self._makers: dict[Hashable, Maker] = {}
-        self._leftovers = Leftovers()
-        self._is_root = False
-        self._leaving = False
-        self._untold = True
+    # Of these most supervisors need none: they stand here once, and in one that differs.
+    _events: deque[got.Event] | None = None
+    """Those that wait for the one being fed; None while none is."""
+    _child_timers: dict[Hashable, Timer] | None = None
+    _replies: set[Future[Any]] | None = None
+    """Of requests that are not answered yet."""
+    _makers: dict[Hashable, Maker] | None = None
+    _leftovers: Leftovers | None = None
+    _is_root = False
+    _leaving = False
+    _untold = True
 
     # -- hooks
 
@@ -97,6 +94,13 @@ class Driver(Teller):
         deadline counts from before it. Children that crash meanwhile are restarted.
         """
         done()
+
+    def equip(self, child: Any) -> None:
+        """Give a new child what it needs and its spec does not say, before it starts.
+
+        Args:
+            child: The actor, or one of Pykka's as it is wrapped; its constructor has run.
+        """
 
     # -- the life of an actor
 
@@ -149,17 +153,18 @@ class Driver(Teller):
         with self._reading:
             self._released = True
             left = [(key, e.ref) for key, e in self._core.children.items() if e.alive]
-            waiting = [*(self._replies or ()), *self._awaited.values()]
-        for timer in list(self._child_timers.values()):
+            waiting = [*(self._replies or ()), *(self._awaited or {}).values()]
+        for timer in list((self._child_timers or {}).values()):
             timer.cancel()
         for _, ref in left:
             will_not_restart(ref)
         kill_all([ref for _, ref in left])  # killed, or crashed: nobody else will
         for key, ref in left:
             self._keep(key, ref)
-        for maker in list(self._makers.values()):
+        for maker in list((self._makers or {}).values()):
             maker.abandon()
-        self._leftovers.discard_all()
+        if self._leftovers is not None:
+            self._leftovers.discard_all()
         if self._is_root:
             POOL.leave()
             forget_root(self._actor_self)
@@ -203,11 +208,13 @@ class Driver(Teller):
                 ref.kill()
                 self._look_again(key, ref)
             case do.Discard(key):
-                self._leftovers.discard(key)
+                if self._leftovers is not None:
+                    self._leftovers.discard(key)
             case do.Arm():
                 self._arm(effect)
             case do.Disarm(key):
-                if (timer := self._child_timers.pop(key, None)) is not None:
+                timer = None if self._child_timers is None else self._child_timers.pop(key, None)
+                if timer is not None:
                     timer.cancel()
             case do.Reply(to, value):
                 self._answered(to)
@@ -228,14 +235,14 @@ class Driver(Teller):
 
     def _spawn(self, start: do.Start) -> None:
         key = start.spec.id
-        left = self._leftovers.of(key)
+        left = [] if self._leftovers is None else self._leftovers.of(key)
         watch = Watch(self, key)
         try:
             ref = launch(start, partial(self._prepare, start.spec, watch), left)
         except BaseException as error:  # noqa: BLE001  a constructor's fault is the child's
             self._then(got.StartFailed(key, None, error))
             return
-        if left:
+        if left and self._leftovers is not None:
             self._leftovers.passed_on(key)
         with self._reading:
             self._core.step(got.Spawned(key, ref), self.timers.clock.monotonic())
@@ -248,15 +255,19 @@ class Driver(Teller):
     def _prepare(self, spec: ChildSpec, watch: Watch, actor: Any) -> None:
         """Tell a new child whose it is, before it starts."""
         introduce(actor, spec, self._actor_self)
+        self.equip(actor)
         actor.actor_ref.watcher = watch
         if isinstance(actor, Maker):
+            if self._makers is None:
+                self._makers = {}
             self._makers[spec.id] = actor
         elif isinstance(actor, Driver):
             actor._adopted(self, spec.id)  # noqa: SLF001  one class
 
     def _adopted(self, parent: Driver, key: Hashable) -> None:
         self.path = f"{parent.path}/{key}"
-        self.timers = parent.timers
+        if parent.timers is not self.timers:
+            self.timers = parent.timers
         self._above = parent
 
     # -- what children tell, on any thread
@@ -276,7 +287,7 @@ class Driver(Teller):
         self._feed(self._start_of(key, ref))
 
     def _start_of(self, key: Hashable, ref: ActorRef[Any]) -> got.Event:
-        maker = self._makers.pop(key, None)
+        maker = None if self._makers is None else self._makers.pop(key, None)
         error = ref.start_error
         if error is not None:
             self._keep(key, ref)
@@ -296,6 +307,8 @@ class Driver(Teller):
     def _keep(self, key: Hashable, ref: ActorRef[Any]) -> None:
         entry = self._core.children.get(key)
         if entry is not None and entry.spec.keeps_messages and entry.ref is ref:
+            if self._leftovers is None:
+                self._leftovers = Leftovers()
             self._leftovers.take_from(key, ref)
 
     def _look_again(self, key: Hashable, ref: ActorRef[Any]) -> None:
@@ -309,6 +322,8 @@ class Driver(Teller):
             self.post(self._feed, arm.event)
         else:
             timer = self.timers.call_later(arm.delay, self.post, self._feed, arm.event)
+            if self._child_timers is None:
+                self._child_timers = {}
             self._child_timers[arm.id] = timer
 
     def _down(self, down: do.Down) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from klemheist.actors.runtime import TIMERS, Ignore, Timers
+from klemheist.actors.runtime import Ignore, Timers
 from klemheist.supervisors.core.core import Core
 from klemheist.supervisors.core.errors import InitError
 from klemheist.supervisors.core.flags import AutoShutdown
@@ -82,8 +82,6 @@ class Supervisor(View, Driver):
         super().__init__(core, name=name, on_event=on_event)
         if clock is not None:
             self.timers = Timers(clock)
-        else:
-            self.timers = TIMERS
 
     @classmethod
     def start(cls, *args: Any, **kwargs: Any) -> SupervisorRef[Any]:

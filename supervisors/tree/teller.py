@@ -24,19 +24,26 @@ if TYPE_CHECKING:
 class Teller(Actor):
     """Gives each event to the log, to who waits for a child, and up the tree to who watches."""
 
+    # Most supervisors need none of these: they stand here once, and in one that differs.
+    name: str | None = None
+    _released = False
+    _on_event: Callable[[told.TreeEvent], object] | None = None
+    _awaited: dict[Hashable, Future[ActorRef[Any]]] | None = None
+    """Who waits for a child to run."""
+    _told: Publisher[told.TreeEvent] | None = None
+    _above: Teller | None = None
+
     def __init__(
         self, core: Core, *, name: str | None, on_event: Callable[[told.TreeEvent], object] | None
     ) -> None:
         super().__init__()
-        self.name = name
+        if name is not None:
+            self.name = name
         self.path = name or "root"
         self._core = core
         self._reading = allocate_lock()  # the core is stepped on turns and read by anybody
-        self._released = False
-        self._awaited: dict[Hashable, Future[ActorRef[Any]]] = {}
-        self._on_event = on_event
-        self._told: Publisher[told.TreeEvent] | None = None
-        self._above: Teller | None = None
+        if on_event is not None:
+            self._on_event = on_event
 
     def subscribe(self, *types: type, buffer: int, overflow: str) -> Subscription[told.TreeEvent]:
         """A stream of what this supervisor and those under it tell from now on."""
@@ -65,8 +72,8 @@ class Teller(Actor):
 
     def _tell(self, event: told.TreeEvent) -> None:
         report(event)
-        if event.id in self._awaited:
-            self._answer_waiters(event)
+        if self._awaited:
+            self._answer_waiters(self._awaited, event)
         if SYSTEM:
             SYSTEM.publish(event)
         teller: Teller | None = self
@@ -77,11 +84,15 @@ class Teller(Actor):
                 self._actor_hook(teller._on_event, event)  # noqa: SLF001  one class
             teller = teller._above  # noqa: SLF001  one class
 
-    def _answer_waiters(self, event: told.TreeEvent) -> None:
+    def _answer_waiters(
+        self, awaited: dict[Hashable, Future[ActorRef[Any]]], event: told.TreeEvent
+    ) -> None:
+        if event.id not in awaited:
+            return
         if isinstance(event, (told.ChildStarted, told.ChildRestarted)):
-            self._awaited.pop(event.id).set(event.ref)
+            awaited.pop(event.id).set(event.ref)
         elif isinstance(event, told.ChildFailed) or event.id not in self._core.children:
-            self._awaited.pop(event.id).set_exception(gone(event.id))
+            awaited.pop(event.id).set_exception(gone(event.id))
 
 
 def gone(key: Hashable) -> ChildNotFound:

@@ -67,6 +67,8 @@ class View(Driver):
                 raise gone(key)
             runs = entry.alive and entry.state is ChildState.RUNNING
             if not runs or entry.ref.is_retired:  # its end is known here before it is dealt with
+                if self._awaited is None:
+                    self._awaited = {}
                 return self._awaited.setdefault(key, Future())
             ref = entry.ref
         waiter: Future[ActorRef[Any]] = Future()

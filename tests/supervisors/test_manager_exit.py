@@ -94,7 +94,7 @@ def test_a_session_that_is_held_keeps_its_manager_open():
     session = SessionManager().create_session("sim:")
     gc.collect()
     assert session("6 * 7") == 42
-    session._ref.__self__.close()
+    session._finder.close()
 
 
 def test_an_unused_manager_is_dropped_without_a_word(recwarn):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from klemheist import SessionManager
-from klemheist.actors.device.meter import KEPT, WINDOW, Figures, Meter, figures_of
+from klemheist.actors.device.meter import KEPT, WINDOW, CallMeter, Figures, figures_of
 from klemheist.errors import DeviceError
 from klemheist.transports.errors import LinkTimeout
 
@@ -38,7 +38,7 @@ def test_the_99th_percentile_leaves_out_one_in_a_hundred():
 
 
 def test_a_meter_keeps_a_bounded_number():
-    meter = Meter()
+    meter = CallMeter()
     for _ in range(KEPT * 2):
         meter.begin()
         meter.end()
@@ -47,7 +47,7 @@ def test_a_meter_keeps_a_bounded_number():
 
 
 def test_calls_that_went_out_together_share_their_time():
-    meter = Meter()
+    meter = CallMeter()
     meter.begin()
     meter.end(4)
     meter.end(0)

@@ -16,11 +16,20 @@ from klemheist import (
     Execute,
     GetStatus,
     Interrupt,
+    Program,
     Resource,
     SessionClosed,
     SessionError,
+    setup,
 )
 from klemheist.actors.runtime.errors import FutureCancelled
+
+
+class Named(Program):
+    @setup
+    def init():
+        name = 1
+
 
 SLEEP = "__import__('time').sleep(10)"
 
@@ -134,13 +143,23 @@ def test_a_cancelled_creation_leaves_no_session(manager):
 def test_a_creation_that_is_cancelled_while_the_device_is_busy_rolls_back(manager, within):
     with manager.session("sim:") as session:
         started(session)
-        token = CancelToken()
-        threading.Timer(0.1, token.cancel).start()
-        with pytest.raises(FutureCancelled):
-            manager.create_session("sim:", cancel=token)
+        creating = manager._core.create("sim:", program=Named())
+        assert not creating.done()  # its setup waits for the device
+        creating.cancel("not wanted")
+        with pytest.raises(FutureCancelled, match="not wanted"):
+            creating.get(timeout=5.0)
         session._core.stop_calls()
         assert within(lambda: len(manager._core.sessions.all()) == 1)
         assert manager.get_session_stats().active_session_count == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_session_that_does_nothing_does_not_wait_for_a_busy_device(manager):
+    with manager.session("sim:") as session:
+        later = started(session)
+        with manager.session("sim:") as other:
+            assert other.is_active
+        assert not later.done()
 
 
 @pytest.mark.req("SES-013")

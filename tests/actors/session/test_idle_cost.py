@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import threading
 
 import pytest
+from loguru import logger
 
-from klemheist import AsyncSession, Session
+from klemheist import AsyncSession, Session, SessionOptions
+from klemheist.actors.runtime.clock import SYSTEM_CLOCK
+from klemheist.actors.session.core import SessionCore
+from klemheist.supervisors.manager.idle import AT_ONCE, IdleWatch
 
 PARTS = ("program", "resources", "files", "executor", "device")
 SAME = {
@@ -52,21 +57,132 @@ def test_every_part_keeps_the_session_whatever_was_asked_for_first(s):
     assert all(vars(getattr(s, name))["_hold"] is s._hold for name in PARTS)
 
 
-@pytest.mark.parametrize("end", ["kill", "exit"])
-def test_the_timer_of_the_idle_limit_goes_with_its_actor(s, end):
-    timer = s.ref.actor()._idle
-    assert timer.active
-    getattr(s.ref, end)()
-    assert not timer.active
+def test_an_idle_session_has_made_no_part_of_its_core(s):
+    assert [name for name in SessionCore.PARTS if s._core.made(name) is not None] == []
 
 
-def test_a_second_look_at_the_idle_limit_replaces_the_first(s, within):
-    actor = s.ref.actor()
-    first = actor._idle
-    actor.post(actor._check_idle)
-    assert within(lambda: actor._idle is not first)
-    assert not first.active
-    assert actor._idle.active
+@pytest.mark.parametrize("name", SessionCore.PARTS)
+def test_threads_that_look_at_once_see_the_same_part_of_its_core(s, name):
+    found, start = [], threading.Barrier(8)
+
+    def look():
+        start.wait(5.0)
+        found.append(getattr(s._core, name))
+
+    threads = [threading.Thread(target=look) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5.0)
+    assert len(found) == 8
+    assert all(part is found[0] for part in found)
+
+
+def test_what_is_no_part_is_no_attribute(s):
+    with pytest.raises(AttributeError, match="no 'parts'"):
+        _ = s._core.parts
+
+
+def test_a_session_that_did_nothing_asks_nothing_of_its_device(manager):
+    calls = manager.device("sim:").counters.calls
+    with manager.session("sim:"):
+        pass
+    assert manager.device("sim:").counters.calls == calls
+
+
+@pytest.mark.req("SES-061")
+def test_a_teardown_alone_is_run_though_nothing_else_was(manager):
+    with manager.session("sim:") as watching:
+        with manager.session("sim:") as session:
+
+            @session.teardown
+            def off():
+                open("torn", "w").close()  # noqa: PTH123 -- the device has no more
+
+        assert "torn" in watching("__import__('os').listdir()")
+        watching.files.remove("torn")
+
+
+@pytest.mark.req("SES-034")
+def test_a_deployment_that_was_registered_before_the_first_call_stays(s):
+    s.resources.register_deployed_method("mine()", "hash")
+    assert s("1 + 1") == 2
+    assert s.resources.is_method_deployed("mine()", "hash")
+
+
+# -- the idle limit
+
+
+@pytest.fixture
+def cores():
+    """Stand-ins for sessions: only how long each is idle counts here."""
+
+    class Core:
+        options = SessionOptions()
+        report = logger
+        standing = False
+
+        def __init__(self, left):
+            self.left, self.ends = left, 0
+
+        def idle_left(self, now):
+            return self.left
+
+        def end(self):
+            self.ends += 1
+            self.left = math.inf
+
+    return lambda *left: [Core(each) for each in left]
+
+
+@pytest.mark.req("SES-084")
+def test_one_timer_looks_after_all_sessions_of_a_manager(manager):
+    watch = manager._core.idle
+    with manager.session("sim:"):
+        timer = watch._timer
+        with manager.session("sim:"):
+            assert watch._timer is timer
+            assert timer.active
+
+
+def test_only_sessions_whose_time_is_up_are_ended(cores):
+    sessions = cores(0.0, 1000.0, -1.0, math.inf)
+    watch = IdleWatch(lambda: sessions, 1800.0)
+    watch.look()
+    assert [each.ends for each in sessions] == [1, 0, 1, 0]
+    left = watch._timer.when - SYSTEM_CLOCK.monotonic()
+    watch.close()
+    assert left > 900
+
+
+def test_very_many_are_ended_a_few_at_a_time(cores, within):
+    sessions = cores(*[0.0] * (AT_ONCE * 2 + 1))
+    watch = IdleWatch(lambda: sessions, 1800.0)
+    watch.look()
+    assert sum(each.ends for each in sessions) >= AT_ONCE
+    assert within(lambda: all(each.ends == 1 for each in sessions))
+    watch.close()
+
+
+def test_a_session_that_is_created_while_it_looks_is_looked_after(cores):
+    def live():
+        watch.watch()  # as another thread would
+        return []
+
+    watch = IdleWatch(live, 1800.0)
+    watch.look()
+    assert watch._timer.active
+    watch.close()
+    assert watch._timer is None
+    watch.watch()
+    assert watch._timer is None
+
+
+def test_nobody_looks_where_nobody_s_time_may_come(cores):
+    watch = IdleWatch(lambda: cores(math.inf), 1800.0)
+    watch.watch()
+    watch.look()
+    assert watch._timer is None
 
 
 def test_an_ended_session_s_output_ends_at_once_whether_it_was_asked_for_or_not(manager):
