@@ -9,7 +9,7 @@ can befall a call is then done as ever. Nothing is sent twice.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .call import Call, CallFuture
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from klemheist.transports.link import Link
 
     from .express import MakeCall
-
 
 
 class AwaitedCall(CallFuture):

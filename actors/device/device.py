@@ -144,11 +144,15 @@ class Device(Actor):
             return None
         now = self._watch.now()
         cancel = partial(self.post, self._cancel_awaited)
-        self._awaited = AwaitedCall(port.present_link, make_call, owner, now, cancel)
+        self._awaited = awaited = AwaitedCall(port.present_link, make_call, owner, now, cancel)
         port.meter.begin()
-        self._links.write(self._talk.begin(step_of(line[1], line[0])))
-        self._watch.by(now + GRACE)
-        return self._awaited
+        try:
+            self._links.write(self._talk.begin(step_of(line[1], line[0])))
+            self._watch.by(now + GRACE)
+        except KeyboardInterrupt:
+            awaited.cancel("interrupted from the keyboard")
+            raise
+        return awaited
 
     @property
     def _is_taken(self) -> bool:
