@@ -85,6 +85,13 @@ class Link(Protocol):
         early, and does nothing where the link cannot do it. Not for a callback.
         """
 
+    def lend(self) -> None:
+        """Let the event loop that runs on this thread read and deliver, while its tasks make calls.
+
+        For a task that awaits an answer, at each call; without blocking. Does nothing where the
+        link or the loop cannot do it.
+        """
+
     def exchange(
         self, begin: Callable[[], bytes], take: Callable[[bytes], bool], window: float
     ) -> bool:

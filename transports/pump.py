@@ -99,6 +99,9 @@ class PumpLink:
         """See `Link.exchange`: the reading thread cannot be paused."""
         return False
 
+    def lend(self) -> None:
+        """See `Link.lend`: a blocking port cannot be read by a loop."""
+
     def drive(self, done: Callable[[], bool], window: float = 0.0) -> None:
         """See `FdLink.drive`: here the two threads do all, and this returns at once."""
 

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections import deque
 from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
+
+LEASE_SECONDS = 0.02
+"""A loop reads a link for so long after its last call there: what one that is stuck can delay."""
 
 _JOIN_SECONDS = 5.0
 _lock = threading.Lock()
@@ -47,6 +51,8 @@ class Reactor:
         self._epoll = _epoll_of(self._selector)
         self._users = 0
         self._ended = False
+        self._lent: list[Callable[[float], bool]] = []
+        self._lending = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="klemheist-io", daemon=True)
 
     def register(self, fd: int, events: int, handler: Callable[[], None]) -> None:
@@ -71,6 +77,20 @@ class Reactor:
         if self._epoll is not None:
             self._epoll.register(fd, select.EPOLLIN)
 
+    def lent(self, take_back: Callable[[float], bool]) -> None:
+        """Call `take_back(now)` on the I/O thread every `LEASE_SECONDS`, until it returns True."""
+        with self._lending:
+            first = not self._lent
+            self._lent.append(take_back)
+        if first:
+            self._wake()  # it sleeps without an end
+
+    def _take_back(self) -> None:
+        now = monotonic()
+        over = [take_back for take_back in tuple(self._lent) if take_back(now)]
+        with self._lending:  # not around the calls: who lends holds a lock that they take
+            self._lent = [take_back for take_back in self._lent if take_back not in over]
+
     def inside(self) -> bool:
         """Whether this is the I/O thread."""
         return threading.get_ident() == self._thread.ident
@@ -78,11 +98,13 @@ class Reactor:
     def _run(self) -> None:
         ready = self._selector.select
         while not self._ended:
-            for key, _ in ready():
+            for key, _ in ready(LEASE_SECONDS if self._lent else None):
                 try:
                     key.data()
                 except Exception:  # noqa: BLE001 - a receiver's bug must not stop other links
                     logger.exception("a link's receiver failed; the bytes it was given are lost")
+            if self._lent:
+                self._take_back()
         self._woken()  # what was asked for while it ended
         self._selector.close()
         if self._epoll is not None:

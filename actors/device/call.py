@@ -6,7 +6,7 @@ First in, first out within a session; round robin between sessions; bounded for 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,6 +53,15 @@ class CallFuture(Future[Any]):
                 self.cancel("interrupted from the keyboard")
                 raise
         return super().get(timeout=timeout)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """See `Future.__await__`."""
+        link = None if self.done() else self._link()
+        if link is not None:
+            link.lend()
+        return super().__await__()
+
+    __iter__ = __await__
 
 
 @dataclass(slots=True, eq=False)

@@ -36,6 +36,7 @@ from .states import LIFE, DeviceState, Happening
 if TYPE_CHECKING:
     from klemheist.transports.repl.frames import Frame
 
+    from .awaited import AwaitedCall
     from .express import MakeCall
     from .linkage import Receiver
 
@@ -99,6 +100,11 @@ class Brain(Protocol):
         self, entry: int, plain: tuple[Any, ...], make_call: MakeCall
     ) -> Frame | Future[Any] | None:
         """Make a call on this thread if the device is idle."""
+
+    def call_soon(
+        self, entry: int, plain: tuple[Any, ...], make_call: MakeCall, owner: str
+    ) -> AwaitedCall | None:
+        """Send a call from the loop of this thread if the device is idle."""
 
     def interrupt(self, owner: str) -> None:
         """Interrupt what runs now, if it runs for `owner`; from any thread."""
@@ -265,6 +271,13 @@ class Port:
         """Make a call on this thread if the device is idle; see `Device.call_now`."""
         brain = self.brain
         return None if brain is None else brain.call_now(entry, plain, make_call)
+
+    def call_soon(
+        self, entry: int, plain: tuple[Any, ...], make_call: MakeCall, owner: str
+    ) -> AwaitedCall | None:
+        """Send a call from the loop of this thread if the device is idle; see the Device's."""
+        brain = self.brain
+        return None if brain is None else brain.call_soon(entry, plain, make_call, owner)
 
     def interrupt(self, owner: str) -> None:
         """Send Ctrl-C to what the device runs for this session."""

@@ -6,7 +6,7 @@ the event is past, and returns how to unregister it.
 
 from __future__ import annotations
 
-from _thread import LockType, allocate_lock
+from _thread import LockType, allocate_lock, get_ident
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .here import HERE
@@ -58,10 +58,14 @@ def suspend_until(subscribe: Subscribe) -> Generator[Any, None, None]:
 
     loop = asyncio.get_running_loop()
     woken: asyncio.Future[None] = loop.create_future()
+    here = get_ident()
 
     def call(_: Any) -> None:
         try:
-            loop.call_soon_threadsafe(_wake, woken)
+            if get_ident() == here:  # the loop itself has read what was waited for: it is awake
+                _wake(woken)
+            else:
+                loop.call_soon_threadsafe(_wake, woken)
         except RuntimeError:
             return  # the loop is closed: nobody waits any more
 

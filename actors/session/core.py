@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from klemheist.actors.device.call import Call
+from klemheist.actors.device.runner import GRACE
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.sources import is_expression
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 LEAST_NOW: Final = 10 * DRIVE_SECONDS
 """Calls with a shorter timeout take the long way, which watches deadlines from the first moment."""
+
+LEAST_SOON: Final = 2 * GRACE
+"""As `LEAST_NOW`, for calls that are awaited."""
 
 _Options = tuple[float | None, bool]
 """A call's timeout, and whether it is idempotent."""
@@ -203,7 +207,38 @@ class SessionCore(SessionSetups):
                     return self._keep(answer).get()
         return self.call(source, args, kwargs, timeout=timeout, idempotent=idempotent).get()
 
-    def _ordinary(self, source: Source, args: tuple[Any, ...], options: _Options) -> Call:
+    async def call_awaited(
+        self,
+        source: Source,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        *,
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> Any:
+        """`call`, awaited in this task: the short way, where the device is idle."""
+        plain = not kwargs and self.meter is None and not self._outlet.subscriptions
+        if plain and self.status is SessionStatus.ACTIVE:
+            entry = self.namespace.entry_now(self.port.board, source)
+            if entry is not None and is_plain(args) and (timeout is None or timeout > LEAST_SOON):
+                now = SYSTEM_CLOCK.monotonic()
+                make_call = partial(self._ordinary, source, args, (timeout, idempotent), now)
+                answer = self.port.call_soon(entry, args, make_call, self.session_id)
+                if answer is not None:
+                    self.last_used = now
+                    value = await self._keep(answer)
+                    if not isinstance(value, Frame):
+                        return value
+                    return int(value.text) if value.text.isdigit() else decode(value.text)
+        return await self.call(source, args, kwargs, timeout=timeout, idempotent=idempotent)
+
+    def _ordinary(
+        self,
+        source: Source,
+        args: tuple[Any, ...],
+        options: _Options,
+        began: float | None = None,
+    ) -> Call:
         """Make the call that goes on where the short way ends: its first step is the line sent."""
         namespace = self.namespace
         timeout, idempotent = options
@@ -211,7 +246,7 @@ class SessionCore(SessionSetups):
         return Call(
             lambda board: namespace.call(board, source, args, {}),
             self.session_id,
-            SYSTEM_CLOCK.monotonic() + seconds,
+            (SYSTEM_CLOCK.monotonic() if began is None else began) + seconds,
             source.name,
             idempotent,
         )

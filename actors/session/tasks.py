@@ -139,8 +139,13 @@ class AsyncTask(RemoteTask[P, R]):
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call it on the device and return its result."""
+        options = self.options
+        if options.on_output is None:
+            return await self._core.call_awaited(  # type: ignore[no-any-return]
+                self.source, args, kwargs, timeout=options.timeout, idempotent=options.idempotent
+            )
         return await self._core.awaited(  # type: ignore[no-any-return]
-            lambda on_output: self._start(args, kwargs, on_output), self.options.on_output
+            lambda on_output: self._start(args, kwargs, on_output), options.on_output
         )
 
 

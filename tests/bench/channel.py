@@ -121,10 +121,11 @@ def borrowed(port: Port) -> Iterator[Bare]:
     """Lend out the descriptors of an idle device's link; give them back as they were."""
     link = port.link
     assert isinstance(link, FdLink)
-    assert link._reactor is not None
     fds = link._read_fd, link._write_fd
+    lent = link._lent is not None  # to this thread's own loop, which does not run meanwhile
     with link._reading:  # the I/O thread may still have news of bytes that were read already
-        link._reactor.pause(fds[0])
+        if not lent:
+            link._take_over()
         for fd in fds:
             os.set_blocking(fd, True)
         try:
@@ -132,4 +133,5 @@ def borrowed(port: Port) -> Iterator[Bare]:
         finally:
             for fd in fds:
                 os.set_blocking(fd, False)
-            link._reactor.resume(fds[0])
+            if not lent:
+                link._give_back()

@@ -61,6 +61,9 @@ class MemoryLink:
     def drive(self, done: Callable[[], bool], window: float = 0.0) -> None:
         """There is nothing to read: it is delivered already."""
 
+    def lend(self) -> None:
+        """As for `drive`."""
+
     def exchange(self, *_: object) -> bool:
         """Not here: it would measure the short way."""
         return False
