@@ -123,13 +123,26 @@ def test_code_that_touches_the_host_can_be_interrupted(board, code):
     assert value(board, "2") == 2
 
 
-def test_output_before_an_endless_loop_is_seen():
-    """Also `OK` itself: without it the code would count as not executed."""
+@pytest.mark.parametrize("milliseconds", [0, 400])
+def test_output_before_an_endless_loop_is_seen(milliseconds):
+    """Also `OK` itself: without it the code would count as not executed.
+
+    Of a young board, and of one that has a watcher to send what lies there.
+    """
+    for code, seen in ((b"while True: pass", b"OK"), (b"print('.')\nwhile True: pass", b"OK.\n")):
+        with Opened(BoardPeer("sim:")) as opened:
+            enter_raw(opened.link, opened.inbox)
+            run(opened.link, opened.inbox, f"import time\ntime.sleep_ms({milliseconds})")
+            run(opened.link, opened.inbox, "1")
+            opened.link.write(code + b"\x04")
+            opened.inbox.take(seen)
+
+
+def test_what_is_typed_is_run_and_seen_before_an_endless_loop():
     with Opened(BoardPeer("sim:")) as opened:
-        enter_raw(opened.link, opened.inbox)
-        opened.link.write(b"print('.', end='')\nwhile True: pass\x04")
-        opened.inbox.take(b"OK.")
-        opened.link.interrupt()
+        opened.inbox.take(b">>> ")
+        opened.link.write(b"print('.', end='') or [0 for _ in iter(int, 1)]\r")
+        opened.inbox.take(b"]\r\n.")
 
 
 def test_bytes_sent_ahead_of_a_running_program_are_its_input(board):
@@ -186,6 +199,23 @@ def test_a_named_board_keeps_its_files(home):
         assert value(opened, "__import__('lib.a').a.x") == 5
     names = sorted(path.name for path in board_folder("kept").rglob("*"))
     assert names == ["a.py", "b", "d", "f", "lib", "new"]
+
+
+def test_what_says_that_a_file_is_there_says_it_when_the_disk_has_it(home):
+    """Code that is killed while it runs on: a file that it was still writing is not kept."""
+    code = (
+        "import os\nopen('gone', 'w').close()\nos.remove('gone')\n"
+        "f = open('half', 'w')\nf.write('half')\nf.flush()\n"
+        "with open('whole', 'w') as g: g.write('whole')\n"
+        "print('done')\nwhile True: pass\x04"
+    )
+    with Opened(BoardPeer("sim:told")) as opened:
+        enter_raw(opened.link, opened.inbox)
+        opened.link.write(code.encode())
+        opened.inbox.take(b"done")
+        os.kill(board_pid(opened.link), signal.SIGKILL)
+    (kept,) = board_folder("told").iterdir()
+    assert kept.read_text() == "whole"
 
 
 def test_a_named_board_runs_once_at_a_time(home):

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from klemheist.transports.errors import LinkBusy, LinkError
 from klemheist.transports.fdlink import FdLink
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["HOST", "SimLink", "board_folder", "find_node", "host_command", "interpreter_path"]
 
 HOST = Path(__file__).with_name("host.mjs")
+_KERNEL_WATCHES: Final = sys.platform == "linux"
+"""Whether the kernel can kill a process when a pipe ends (F_SETSIG)."""
 
 
 def board_folder(name: str) -> Path:
@@ -56,7 +60,10 @@ def host_command(url: DeviceURL, *, lifeline: int = -1, timeout: float = 60.0) -
 
 
 class SimLink(FdLink):
-    """The embedded board on two pipes, with a third as its lifeline (`watcher.mjs`).
+    """The embedded board on two pipes, with a third as its lifeline.
+
+    Nothing is ever written to that one. Its end, however the service ends, ends the board: on Linux
+    the kernel sees to it, elsewhere `watcher.mjs`.
 
     Standard input is a pipe, not a socket: the host reads it with blocking reads, and through a
     second opening without blocking while code runs.
@@ -76,8 +83,11 @@ class SimLink(FdLink):
         lock = self._take_folder()
         lifeline, self._lifeline = os.pipe()
         try:
-            command = host_command(self._parsed, lifeline=lifeline, timeout=timeout)
+            watched = -1 if _KERNEL_WATCHES else lifeline
+            command = host_command(self._parsed, lifeline=watched, timeout=timeout)
             self._process, ends = _start(command, keep=(lifeline, *lock))
+            if _KERNEL_WATCHES:
+                _kill_at_end_of(lifeline, self._process.pid)
         except BaseException as error:
             close_all(self._lifeline)
             if isinstance(error, OSError) and not isinstance(error, LinkError):
@@ -114,6 +124,18 @@ class SimLink(FdLink):
     def _why_lost(self, error: OSError | None) -> str:
         del error  # it says no more than: gone
         return f"{self.url} is gone: its process ended"
+
+
+def _kill_at_end_of(lifeline: int, pid: int) -> None:
+    """Have the kernel kill a process when the last writer of this pipe is gone.
+
+    The pipe must be open in that process too, as the same open file: the signal is its owner's. (If
+    the service dies before this, the board reads the end of its input when it has started.)
+    """
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, pid)
+    fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+    flags = fcntl.fcntl(lifeline, fcntl.F_GETFL)
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
 def _start(

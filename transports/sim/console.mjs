@@ -9,8 +9,10 @@ const MAX_PENDING = 1 << 20; // input that running code has not read; beyond it 
 const SLEEP_SLICE_MS = 2; // Ctrl-C and timers in a sleep are noticed so late at most
 const wallClock = Date.now;
 
+const SETTLED_MS = 250; // after the first prompt: whoever started the board has been served
+
 // Words of the control block shared with watcher.mjs.
-const LOCK = 0, LENGTH = 1, WATCHING = 2, FLUSHES = 3;
+const LOCK = 0, LENGTH = 1, WATCHING = 2, FLUSHES = 3, UP = 4, WORDS = 5;
 
 export class Console {
   #pending = new Uint8Array(CAPACITY);
@@ -20,19 +22,22 @@ export class Console {
   #polled = 0;
   #polling = false;
   #interrupted = false;
-  #mp = null;
+  #wasm = null;
+  #shared = new SharedArrayBuffer(4 * WORDS + CAPACITY);
+  #lifeline;
+  #watcher = null;
+  #settled = Infinity;
 
   constructor(lifeline) {
-    const shared = new SharedArrayBuffer(16 + CAPACITY);
-    this.control = new Int32Array(shared, 0, 4);
-    this.output = new Uint8Array(shared, 16);
+    this.#lifeline = lifeline;
+    this.control = new Int32Array(this.#shared, 0, WORDS);
+    this.output = new Uint8Array(this.#shared, 4 * WORDS);
     this.muted = false;
     this.written = 0;
+    this.codeIsNext = false; // the interpreter has the last byte of a command
     this.onPoll = () => {};
-    this.watcher = new Worker(new URL("./watcher.mjs", import.meta.url), {
-      workerData: { shared, lifeline },
-    });
-    this.watcher.unref();
+    this.onOutput = () => {};
+    if (lifeline >= 0) this.#watch();
     try {
       // A second, non-blocking opening of the same pipe: what running code has not read yet. Only
       // Linux has it; elsewhere Ctrl-C is seen when code reads its input or ends.
@@ -43,11 +48,31 @@ export class Console {
     Date.now = () => this.#clock();
   }
 
-  /** Take over the streams of a new interpreter. */
-  attach(mp) {
-    this.#mp = mp;
-    const { FS } = mp;
+  /** Nothing is there to be done: output goes out, in one write, and the watcher is seen to. */
+  rest() {
+    this.flush();
+    if (this.#watcher !== null) return;
+    const now = performance.now();
+    if (this.#settled === Infinity) this.#settled = now + SETTLED_MS;
+    else if (now > this.#settled) this.#watch();
+  }
+
+  /**
+   * A worker costs as much as the interpreter's own start, so it comes when that is over. Until it
+   * is there, output of code goes out as it is written.
+   */
+  #watch() {
+    this.#watcher = new Worker(new URL("./watcher.mjs", import.meta.url), {
+      workerData: { shared: this.#shared, lifeline: this.#lifeline },
+    });
+    this.#watcher.unref();
+  }
+
+  /** Take over the streams of a new interpreter, whose functions are `wasm`. */
+  attach({ FS }, wasm) {
+    this.#wasm = wasm;
     const write = (_stream, buffer, offset, length) => {
+      this.onOutput();
       this.write(buffer.subarray(offset, offset + length));
       this.#clock();
       return length;
@@ -124,9 +149,14 @@ export class Console {
     }
     this.control[LENGTH] = length;
     this.#unlock();
-    if (this.control[WATCHING] === 0) {
+    if (this.control[UP] === 0) {
+      // `OK`, or the end of an echoed line, comes just before the code. What the interpreter says
+      // by itself afterwards, byte by byte, can wait until all of it is there.
+      if (this.codeIsNext || this.#codeRuns()) this.flush();
+      this.codeIsNext = false;
+    } else if (this.control[WATCHING] === 0) {
       Atomics.store(this.control, WATCHING, 1);
-      this.watcher.postMessage(0);
+      this.#watcher.postMessage(0);
     }
   }
 
@@ -188,14 +218,14 @@ export class Console {
   }
 
   /** The interrupt character is armed exactly while user code runs. */
-  #codeRuns() { return this.#mp !== null && this.#mp._module._mp_hal_get_interrupt_char() === CTRL_C; }
+  #codeRuns() { return this.#wasm?.mp_hal_get_interrupt_char() === CTRL_C; }
 
   /** As the interrupt handler of a UART does: Ctrl-C leaves the input and interrupts the code. */
   #takeInterrupt() {
     const at = this.#pending.subarray(this.#head, this.#tail).indexOf(CTRL_C);
     if (at < 0) return false;
     this.#pending.copyWithin(this.#head + at, this.#head + at + 1, this.#tail--);
-    this.#mp._module._mp_sched_keyboard_interrupt();
+    this.#wasm.mp_sched_keyboard_interrupt();
     this.#interrupted = true;
     return true;
   }

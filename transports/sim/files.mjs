@@ -1,8 +1,9 @@
 // The visible file system of the embedded board: empty at first; for a named board kept on disk.
 //
 // The interpreter's file system lives in memory. A named board is loaded from its folder at boot,
-// and what a command changed is written through when the command ends, each file by write and
-// rename: killing the process loses at most the running command's changes, never half a file.
+// and what a command changed is written through when the command ends, and before anything that it
+// prints after closing the file: who reads that it is there may kill the board. Each file by write
+// and rename: killing loses at most what the running command has told nothing of, never half a file.
 import {
   existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync,
 } from "node:fs";
@@ -69,7 +70,7 @@ export class Disk {
     const open = FS.open;
     FS.open = (...args) => {
       const stream = open.apply(FS, args);
-      if ((stream.flags & 3) !== 0) touch(stream.path);
+      if (isWritable(stream)) touch(stream.path);
       return stream;
     };
     const write = FS.write;
@@ -80,10 +81,19 @@ export class Disk {
   }
 
   /** Write what changed through to the folder. */
-  save(FS) {
-    const touched = [...this.#touched];
-    this.#touched.clear();
-    for (const path of touched) this.#store(FS, path);
+  save(FS) { this.#save(FS, [...this.#touched]); }
+
+  /** The same for what is not just being written. */
+  saveClosed(FS) {
+    const open = new Set(FS.streams.map((stream) => stream && isWritable(stream) && stream.path));
+    this.#save(FS, [...this.#touched].filter((path) => !open.has(path)));
+  }
+
+  #save(FS, paths) {
+    for (const path of paths) {
+      this.#touched.delete(path);
+      this.#store(FS, path);
+    }
   }
 
   #store(FS, path) {
@@ -118,6 +128,7 @@ export class Disk {
 }
 
 const PART = ".klemheist-part";
+const isWritable = (stream) => (stream.flags & 3) !== 0;
 
 /** The absolute path of a name that may not exist any more, or yet. */
 function canonical(FS, path) {

@@ -4,8 +4,8 @@
 //
 // Standard input and output are the port, byte for byte. The interpreter runs on this, the main
 // thread, which reads standard input with blocking reads: no hand-over stands in a call's way. A
-// worker (watcher.mjs) ends the process when the lifeline does, however busy this thread is, and
-// sends output that running code leaves lying. One file a concern: console.mjs (bytes), files.mjs
+// worker (watcher.mjs) sends output that running code leaves lying and, where the system does not
+// do it for us, ends the process when the lifeline ends, however busy this thread is. One file a concern: console.mjs (bytes), files.mjs
 // (the visible file system), machine.upy (Pin, Timer, reset), and here the life of the board.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -17,7 +17,7 @@ const [interpreterPath, heapBytes, lifeline, folder] = process.argv.slice(2);
 const { loadMicroPython } = await import(pathToFileURL(interpreterPath).href);
 const machineSource = readFileSync(new URL("./machine.upy", import.meta.url), "utf8");
 
-const CTRL_A = 1, CTRL_B = 2, CTRL_C = 3, CTRL_D = 4, CTRL_E = 5;
+const CTRL_A = 1, CTRL_B = 2, CTRL_C = 3, CTRL_D = 4, CTRL_E = 5, CR = 13;
 const RAW_BANNER = Buffer.from("raw REPL; CTRL-B to exit\r\n>");
 const NO_RAW_PASTE = Buffer.from("R\x00>");
 const SOFT_REBOOT = Buffer.from("MPY: soft reboot\r\n");
@@ -27,15 +27,19 @@ const port = new Console(Number(lifeline));
 const pins = new Pins();
 const timers = new Timers(port);
 const disk = folder ? new Disk(folder) : null;
+if (disk) port.onOutput = () => { if (disk.dirty) disk.saveClosed(board.ram.FS); };
 const board = { raw: false, hardReset: false, ram: null };
 
 // The compiled module outlives a soft reset: only the first boot pays for compiling it.
 const instantiate = WebAssembly.instantiate;
 let compiled = null;
+let wasm = null; // the present interpreter's own functions: its JavaScript takes longer than they do
 WebAssembly.instantiate = async (bytes, imports) => {
   if (bytes instanceof WebAssembly.Module) return instantiate(bytes, imports);
   compiled ??= await WebAssembly.compile(bytes);
-  return { module: compiled, instance: await instantiate(compiled, imports) };
+  const instance = await instantiate(compiled, imports);
+  wasm = instance.exports;
+  return { module: compiled, instance };
 };
 
 /** What `machine.upy` sees as `js.klemheist`. */
@@ -64,7 +68,7 @@ async function boot() {
   mp.runPython(
     `import sys\nsys.path.append("${HELPERS}")\nimport machine\nsys.path.pop()\ndel sys, machine`);
   timers.fire = mp.pyimport("machine")._fire;
-  port.attach(mp);
+  port.attach(mp, wasm);
   board.ram = mp;
   mp.replInit();
 }
@@ -79,7 +83,7 @@ async function reset() {
   port.muted = raw;
   await boot();
   if (!raw) return;
-  board.ram.replProcessChar(CTRL_A);
+  wasm.mp_js_repl_process_char(CTRL_A);
   port.muted = false;
   board.raw = true;
   port.write(RAW_BANNER);
@@ -93,7 +97,7 @@ function process1(byte) {
   if (board.raw) {
     if (byte === CTRL_A && lineLength === 2 && lineStart === ((CTRL_E << 8) | 0x41)) {
       // This port would answer "supported" and then spin for ever: say what is true.
-      board.ram.replProcessChar(CTRL_C);
+      wasm.mp_js_repl_process_char(CTRL_C);
       port.write(NO_RAW_PASTE);
       lineLength = 0;
       return false;
@@ -105,7 +109,8 @@ function process1(byte) {
     }
   }
   const before = port.written;
-  const result = board.ram.replProcessChar(byte);
+  port.codeIsNext = byte === CTRL_D || byte === CR;
+  const result = wasm.mp_js_repl_process_char(byte);
   if (board.raw) {
     if (byte === CTRL_B) board.raw = false;
   } else if (byte === CTRL_A) {
@@ -120,7 +125,7 @@ await boot();
 for (;;) {
   // Output goes out when nothing more is there to be done: one write, one wake-up of the reader.
   if (port.empty) {
-    port.flush();
+    port.rest();
     timers.wait();
   }
   if (process1(port.next())) {

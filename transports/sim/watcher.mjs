@@ -1,16 +1,16 @@
 // What must go on while the interpreter is busy: the lifeline, and output that was left lying.
-import { Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
 import { writeSync } from "node:fs";
 
-const LOCK = 0, LENGTH = 1, WATCHING = 2, FLUSHES = 3;
+const LOCK = 0, LENGTH = 1, WATCHING = 2, FLUSHES = 3, UP = 4, WORDS = 5;
 const TICK_MS = 5; // output of running code waits at most two ticks
 const QUIET_TICKS = 200; // then the watcher sleeps until there is output again
 const { shared, lifeline } = workerData;
-const control = new Int32Array(shared, 0, 4);
-const output = new Uint8Array(shared, 16);
+const control = new Int32Array(shared, 0, WORDS);
+const output = new Uint8Array(shared, 4 * WORDS);
 
 if (lifeline >= 0) {
+  const { Socket } = await import("node:net");
   const end = () => process.kill(process.pid, "SIGKILL");
   new Socket({ fd: lifeline, readable: true, writable: false })
     .on("error", end).on("close", end).resume();
@@ -52,3 +52,5 @@ function rest() {
   Atomics.store(control, WATCHING, 0);
   if (Atomics.load(control, LENGTH) > 0) send(); // written just before the store
 }
+
+Atomics.store(control, UP, 1);
