@@ -19,9 +19,10 @@ from klemheist.actors.streams import Stream
 from klemheist.transports.errors import LinkLost
 from klemheist.transports.link import DRIVE_SECONDS
 from klemheist.transports.repl.frames import Frame
-from klemheist.transports.repl.values import ArgumentError, decode, encode_arguments, is_plain
+from klemheist.transports.repl.values import ArgumentError, decode, is_plain
 
 from .answers import Place
+from .expressions import passed_to
 from .ledger import EntryKind
 from .names import check_code, check_names
 from .objects import Objects
@@ -283,12 +284,15 @@ class SessionCore(SessionState):
         Raises:
             ArgumentError: an argument cannot be sent; nothing was.
         """
+        passed = None
         if kwargs or not all(type(each) in _PLAIN for each in args):
-            encode_arguments(args, kwargs)  # refused here, before anything waits or is sent
+            passed = passed_to(self, args, kwargs)  # refused here, before anything waits or is sent
         namespace = self.namespace
         together = not kwargs and self.meter is None and is_plain(args)
 
         def procedure(board: Board) -> Procedure[Any]:
+            if passed is not None:
+                return namespace.call_with(board, source, passed)
             return namespace.call(board, source, args, kwargs)
 
         return self.submit(
