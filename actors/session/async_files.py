@@ -13,7 +13,7 @@ from klemheist.actors.streams import Stream
 
 from .file_system import AsyncFileSystemContext
 from .files import Progress
-from .files_calls import Report
+from .files_calls import Report, as_bytes
 from .files_core import FileInfo, Walked
 
 T = TypeVar("T")
@@ -60,7 +60,9 @@ class AsyncFiles(AsyncFileSystemContext):
             DeviceFileError: the device could not keep it, or keeps it damaged; as above.
         """
         writing = self._files.write
-        await _followed(lambda report: writing(path, bytes(data), temporary, report), on_progress)
+        await _followed(
+            lambda report: writing(path, as_bytes(data), temporary, report), on_progress
+        )
 
     async def list(self, path: str = "/") -> list[FileInfo]:
         """Return what is in a directory, sorted by name."""

@@ -22,7 +22,7 @@ from klemheist.actors.runtime.future import Future
 from klemheist.actors.streams import Stream
 
 from .file_system import FileSystemContext
-from .files_calls import Report
+from .files_calls import Report, as_bytes
 from .files_core import FileInfo, Walked
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ class Files(FileSystemContext):
             DeviceFileError: the device could not keep it, or keeps it damaged; as above.
         """
         writing = self._files.write
-        _followed(lambda report: writing(path, bytes(data), temporary, report), on_progress)
+        _followed(lambda report: writing(path, as_bytes(data), temporary, report), on_progress)
 
     def list(self, path: str = "/") -> list[FileInfo]:
         """Return what is in a directory, sorted by name."""

@@ -12,7 +12,6 @@ import socket
 import ssl
 import threading
 
-
 _BUFFER = 65536
 """Bytes; the system would take megabytes for who does not read."""
 
