@@ -15,7 +15,7 @@ from .stay import Stay, show
 def ls(stay: Stay, args: Namespace) -> int:
     """List directories of the device as mpremote does."""
     for path in args.path:
-        for info in stay.session.files.list(remote(path) or "/"):
+        for info in stay.session.files.list(remote(path)):
             print(f"{info.size:12d} {info.name}{'/' if info.is_dir else ''}")
     return 0
 
@@ -64,7 +64,7 @@ def sync(stay: Stay, args: Namespace) -> int:
     with Bar(args.folder) as bar:
         done = stay.session.files.sync(
             args.folder,
-            remote(args.target) or "/",
+            remote(args.target),
             mirror=args.mirror,
             keep=args.keep,
             ignore=args.ignore,
@@ -127,7 +127,7 @@ def _make(stay: Stay, path: str) -> None:
 def _names(stay: Stay, path: str) -> list[str]:
     if not path.startswith(":"):
         return sorted(each.name for each in Path(path).iterdir())
-    names = [info.name for info in stay.session.files.list(remote(path) or "/")]
+    names = [info.name for info in stay.session.files.list(remote(path))]
     for name in names:
         if name in ("", "..") or Path(name).name != name:  # it would be written elsewhere here
             raise ArgumentError(f"cp: {path} holds {name!r}, which is no name of a file")
@@ -149,8 +149,8 @@ def _resolved(path: str) -> PurePath:
 
 
 def remote(path: str) -> str:
-    """Return a path on the device, with or without its colon."""
-    return path.removeprefix(":")
+    """Return a path on the device, with or without its colon; a colon alone is the root."""
+    return path.removeprefix(":") or "/"
 
 
 def _joined(target: str, name: str) -> str:
