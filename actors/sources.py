@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from klemheist.actors.minify import Cut, Page
 from klemheist.transports.errors import KlemheistError
+from klemheist.transports.repl.values import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,7 +130,13 @@ def split_statements(text: str) -> list[Statement]:
 
 @lru_cache(maxsize=256)
 def is_expression(code: str) -> bool:
-    """Whether the code is one expression, whose value is a result; else it is statements."""
+    """Whether the code is one expression, whose value is a result; else it is statements.
+
+    Raises:
+        ArgumentError: it is no text.
+    """
+    if not isinstance(code, str):
+        raise ArgumentError(f"code is {code!r}; give it as text")
     try:
         ast.parse(code.strip(), mode="eval")
     except (SyntaxError, ValueError):

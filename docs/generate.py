@@ -62,7 +62,7 @@ PAGES = {
 """Page: its title, and the modules whose names stand there; the longest prefix decides."""
 
 MORE = {
-    "AsyncFiles": "actors.session.files",
+    "AsyncFiles": "actors.session.async_files",
     "BufferStatistics": "actors.buffer",
     "DeviceContext": "actors.session.contexts",
     "ExecutorContext": "actors.session.contexts",

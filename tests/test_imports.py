@@ -45,8 +45,8 @@ AT_USE = tuple(
     f"klemheist.{name}"
     for name in (
         *("transports.serial", "transports.process", "transports.tcp", "transports.sim"),
-        *("transports.microbit", "transports.webrepl", "transports.telnetlink", "cli", "config"),
-        "prometheus",
+        *("transports.microbit", "transports.webrepl", "transports.telnetlink", "transports.wss"),
+        *("cli", "config", "prometheus"),
     )
 )
 

@@ -64,7 +64,7 @@ class UnknownScheme(LinkError, ValueError):  # noqa: N818 -- as above
     """No link is known for this device URL, or the URL lacks a part."""
 
     is_recoverable = False
-    advice = "use one of the URLs listed by `klemheist devices --help`"
+    advice = "use one of the URLs that `klemheist devices` lists"
 
 
 class LinkAmbiguous(LinkError):  # noqa: N818 -- as above

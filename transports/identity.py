@@ -23,7 +23,7 @@ class PortInfo:
     """One serial port of this machine, and the adapter or board behind it."""
 
     device: str
-    """Its name: `/dev/ttyACM0`, `COM3`."""
+    """Its name, as `/dev/ttyACM0`."""
     description: str = ""
     serial_number: str | None = None
     vid: int | None = None

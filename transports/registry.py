@@ -21,6 +21,7 @@ _LINKS = {
     "tcp": ("klemheist.transports.tcp", "TcpLink"),
     "telnet": ("klemheist.transports.telnetlink", "TelnetLink"),
     "ws": ("klemheist.transports.webrepl", "WebReplLink"),
+    "wss": ("klemheist.transports.wss", "SecureWebReplLink"),
     "exec": ("klemheist.transports.process", "ExecLink"),
     "sim": ("klemheist.transports.sim", "SimLink"),
     "microbit": ("klemheist.transports.microbit", "MicrobitLink"),

@@ -22,11 +22,14 @@ DEFAULT_HEAP_BYTES = 1024 * 1024
 
 _PYSERIAL_SCHEMES = frozenset({"rfc2217", "socket", "loop", "spy"})
 _USES = (
-    "a port's path, serial://, usb:, exec:, tcp://, telnet://, ws://, sim:, microbit:, "
-    "rfc2217://, socket://, loop://"
+    "a port's path, serial://, usb:, exec:, tcp://, telnet://, ws://, wss://, sim:, "
+    "microbit:, rfc2217://, socket://, loop://"
 )
-_LOGIN_PORTS = {"telnet": 23, "ws": 8266}
+_LOGIN_PORTS = {"telnet": 23, "ws": 8266, "wss": 443}
 """The schemes whose server may ask for a login, and their usual ports."""
+
+_LOGIN_OPTIONS = {"wss": frozenset({"password", "ca"})}
+"""What they take besides `password`: `ca` is a file of certificates to trust."""
 
 _SECRET_OPTION = re.compile(r"([?&](?:pas|pw)[^=&#]*=)[^&#\s]*", re.IGNORECASE)
 _SECRET_LOGIN = re.compile(r"^(\s*[^:/?#]+:/+[^:@]*:)(.*)@", re.DOTALL)
@@ -57,7 +60,7 @@ class DeviceURL:
     """A checked device URL. Two URLs of one device have equal keys."""
 
     scheme: str
-    """`serial`, `usb`, `exec`, `tcp`, `telnet`, `ws`, `sim`, `microbit`, or pyserial's."""
+    """`serial`, `usb`, `exec`, `tcp`, `telnet`, `ws`, `wss`, `sim`, `microbit`, or pyserial's."""
     target: str
     """What the scheme names: a port, a command, `host:port`, a board; a handler's whole URL."""
     options: tuple[tuple[str, str], ...]
@@ -151,7 +154,7 @@ def _serial_url(rest: str, text: str) -> DeviceURL:
 
 def _serial(target: str, text: str, query: str) -> DeviceURL:
     if not target:
-        raise UnknownScheme(f"{text!r} names no port; use serial:///dev/ttyUSB0 or serial://COM3")
+        raise UnknownScheme(f"{text!r} names no port; use serial:///dev/ttyUSB0")
     options = _serialread_options(query, text)
     target = target.upper() if _COM_PORT.fullmatch(target) else target
     return _build("serial", target, options, f"serial://{target}" if options else target)
@@ -206,8 +209,9 @@ def _login(scheme: str, rest: str, text: str) -> DeviceURL:
     place, _, query = rest[2:].partition("?")
     login, _, address = place.rpartition("@")
     user, _, password = login.partition(":")
-    options = read_options(query.replace("+", "%2B"), text, frozenset({"password"}))
-    user, password = unquote(user), options.get("password", unquote(password))
+    allowed = _LOGIN_OPTIONS.get(scheme, frozenset({"password"}))
+    options = read_options(query.replace("+", "%2B"), text, allowed)
+    user, password = unquote(user), options.pop("password", unquote(password))
     if not (user + password).isprintable():
         raise UnknownScheme(f"{text!r}: a user or password has no control characters")
     address = address.removesuffix("/")
@@ -218,7 +222,8 @@ def _login(scheme: str, rest: str, text: str) -> DeviceURL:
     host, port = split_host_port(address, text)
     shown = f"[{host}]" if ":" in host else host.lower()
     target = f"{shown}:{port}"
-    return DeviceURL(scheme, target, (), f"{scheme}://{target}", user, password)
+    plain = f"{scheme}://{target}"
+    return DeviceURL(scheme, target, tuple(options.items()), plain, user, password)
 
 
 def _sim(rest: str, text: str) -> DeviceURL:

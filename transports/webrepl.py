@@ -31,6 +31,7 @@ class WebReplLink(CodedLink):
             raise LinkError(f"{self.url}: {why}; check the host, the port, and that WebREPL runs")
         self._codec = WebSocketCodec()
         login = WebReplLogin(self.url, url.user, url.password)
+        login.example = f"{url.scheme}://:PASSWORD@host"
         return talk.log_in(self._codec, login, rest)
 
     def _head(self, talk: Talk) -> tuple[bytes, bytes]:

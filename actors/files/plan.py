@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from posixpath import dirname
+from secrets import token_hex
 from typing import Final
 
 from klemheist.actors.errors import (
@@ -22,8 +24,7 @@ IGNORED: Final = ("__pycache__", "*.pyc", ".*")
 """What is left out on the host, unless `ignore` says otherwise."""
 KEPT_AT_ROOT: Final = ("boot.py", "webrepl_cfg.py", "lib")
 """What `mirror` leaves alone at the device's root, unless `keep` says otherwise."""
-PART: Final = ".0~"
-"""The end of the name of a file that a sync has not finished."""
+_PART: Final = re.compile(r"\.k[0-9a-f]{6}~\Z")
 
 Listing = Mapping[str, tuple[int, int]]
 """Size and time by path below the root; `DIRECTORY_SIZE` for a directory."""
@@ -105,6 +106,17 @@ class Plan:
             or self.make_directories
             or self.outdated
         )
+
+
+def part_ending() -> str:
+    """Return the end of the names of files that one sync has not finished; no two have the same."""
+    return f".k{token_hex(3)}~"
+
+
+def unfinished(path: str) -> str:
+    """Return the path of the file that a sync began as this one; empty where it is no such part."""
+    found = _PART.search(path)
+    return path[: found.start()] if found is not None else ""
 
 
 def rooted(remote: str) -> str:
@@ -209,7 +221,7 @@ def _removals(
             continue
         is_source = f"{path.removesuffix('.py')}.mpy" in local.files and path.endswith(".py")
         is_extra = path not in local.files and (options.mirror and not matches(path, kept))
-        if path.endswith(PART) or is_source or is_extra:
+        if unfinished(path) or is_source or is_extra:
             made.remove.append(path)
         else:
             while path := dirname(path):

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self, overload
 
+from .async_files import AsyncFiles
 from .bound import AsyncBoundProgram
 from .expressions import Expression, root
-from .files import AsyncFiles
 from .functions import AsyncSetupCall, AsyncThread
 from .options import CallOptions
 from .part import part

@@ -17,9 +17,10 @@ from klemheist.actors.sources import is_expression
 from klemheist.actors.streams import Stream
 from klemheist.transports.link import DRIVE_SECONDS
 from klemheist.transports.repl.frames import Frame
-from klemheist.transports.repl.values import decode, encode_arguments, is_plain
+from klemheist.transports.repl.values import decode, is_plain
 
 from .answers import Place
+from .expressions import passed_to
 from .objects import Objects
 from .pieces import pieces_of
 from .setups import SessionSetups
@@ -160,12 +161,15 @@ class SessionCore(SessionSetups):
         Raises:
             ArgumentError: an argument cannot be sent; nothing was.
         """
+        passed = None
         if kwargs or not all(type(each) in _PLAIN for each in args):
-            encode_arguments(args, kwargs)  # refused here, before anything waits or is sent
+            passed = passed_to(self, args, kwargs)  # refused here, before anything waits or is sent
         namespace = self.namespace
         together = not kwargs and self.meter is None and is_plain(args)
 
         def procedure(board: Board) -> Procedure[Any]:
+            if passed is not None:
+                return namespace.call_with(board, source, passed)
             return namespace.call(board, source, args, kwargs)
 
         return self.submit(

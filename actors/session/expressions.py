@@ -15,12 +15,19 @@ from klemheist.actors.errors import (
 )
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.sources import check_syntax, is_expression
+from klemheist.transports.repl.install import complete
 from klemheist.transports.repl.lines import Procedure
 from klemheist.transports.repl.procedures import evaluated, executed
-from klemheist.transports.repl.values import ArgumentError, encode
+from klemheist.transports.repl.values import (
+    ArgumentError,
+    encode,
+    encode_arguments,
+    needs_decoder,
+)
 
 from . import objects_remote as remote
 from .answers import value_of
+from .remote import Passed, encoded
 
 if TYPE_CHECKING:
     from klemheist.transports.repl.conversation import Board
@@ -155,6 +162,18 @@ class Expression:
 
     # -- on the device's turn ----------------------------------------------------------------------
 
+    def between_parentheses(self, board: Board) -> Procedure[str]:
+        """Return the arguments of a call, the objects among them being there.
+
+        Raises:
+            StaleHandle: one is not.
+        """
+        for handle in self.handles:
+            handle.check(board)
+        if needs_decoder(self.text):
+            yield from complete(board)
+        return self.text[1:-1]
+
     def _checked(
         self, board: Board, procedure: Callable[[Board], Procedure[Any]]
     ) -> Procedure[Any]:
@@ -236,6 +255,25 @@ def root(core: SessionCore, code: str) -> Expression:
     if not is_expression(code):
         raise ArgumentError(f"{code!r} is no expression; execute it, then take a proxy of a name")
     return Root(core, code.strip(), ())
+
+
+def passed_to(
+    core: SessionCore, args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> Passed | None:
+    """Return what says the arguments of a call; None where literals alone say it.
+
+    Raises:
+        ArgumentError: an argument cannot be sent, or is a proxy of another session.
+    """
+    if not any(isinstance(each, HasExpression) for each in (*args, *kwargs.values())):
+        encode_arguments(args, kwargs)
+        return None
+    return Expression(core, "", ()).called(args, kwargs).between_parentheses
+
+
+def said_by(core: SessionCore, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Passed:
+    """Return what says the arguments of a call; see `passed_to`."""
+    return passed_to(core, args, kwargs) or (lambda board: encoded(board, args, kwargs))
 
 
 def _name(name: str) -> str:

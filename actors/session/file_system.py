@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .files_core import FileInfo
+from .files_sync import SyncingFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from klemheist.actors.runtime.future import Future
 
     from .core import SessionCore
-    from .files_sync import SyncingFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +79,23 @@ class FileSystemCache:
 class FileSystemView:
     """What needs no waiting: the same for `Files` and `AsyncFiles`."""
 
-    _core: SessionCore
-    _files: SyncingFiles
+    def __init__(self, core: SessionCore) -> None:
+        self._core = core
+        self._files = SyncingFiles(core)
+
+    @property
+    def session_id(self) -> str:
+        """The session whose view of the files this is (SES-027)."""
+        return self._core.session_id
+
+    @property
+    def operations(self) -> tuple[FileOperation, ...]:
+        """What was done with files in this session, oldest first; the last 200."""
+        return self._files.log.operations
+
+    def register_file_operation(self, operation: FileOperation) -> None:
+        """Record an operation of your own beside those of the session (SES-074)."""
+        self._files.log.add(operation)
 
     def invalidate_cache(self, path: str | None = None) -> None:
         """Make the next `get_state` ask the device (SES-073).

@@ -21,6 +21,7 @@ from klemheist.actors.runtime.future import Future
 from klemheist.transports.errors import DeviceReset, LinkLost
 from klemheist.transports.repl.conversation import Board
 from klemheist.transports.repl.lines import Procedure
+from klemheist.transports.repl.values import ArgumentError
 
 from . import files_disk as disks
 from . import files_remote as remote
@@ -66,7 +67,11 @@ class FileCalls:
             doing: what errors call it.
             procedure: what to do there.
             changes: it must not be sent again by itself, should its fate be unknown.
+
+        Raises:
+            ArgumentError: the path is no text.
         """
+        check_path(path)
         asked = self.core.submit(procedure, label=f"{doing} {path}", idempotent=not changes)
         return self._named(asked, path)
 
@@ -144,6 +149,28 @@ class FileCalls:
             removing.get()
 
         return remove
+
+
+def check_path(path: object) -> None:
+    """See that a path of the device is text.
+
+    Raises:
+        ArgumentError: it is not.
+    """
+    if not isinstance(path, str):
+        raise ArgumentError(f"{path!r} is no path on the device; give it as text")
+
+
+def as_bytes(data: object) -> bytes:
+    """Return what is to be written.
+
+    Raises:
+        ArgumentError: it is no bytes.
+    """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        kind = type(data).__name__
+        raise ArgumentError(f"data of type {kind} cannot be written; give bytes, as text.encode()")
+    return bytes(data)
 
 
 def about(error: BaseException, path: str, platform: str) -> BaseException:

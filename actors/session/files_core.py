@@ -121,11 +121,7 @@ class FileOperations(Transfers):
 
     def mkdir(self, path: str, *, parents: bool = False, exist_ok: bool = False) -> Future[None]:
         """Make a directory."""
-        if not parents and not exist_ok:
-            making: Future[None] = self.change(path, f"os.mkdir({path!r})", "mkdir")
-        else:
-            making = self._make(path, parents=parents, exist_ok=exist_ok)
-        return self.recorded("mkdir", path, making)
+        return self.recorded("mkdir", path, self._make(path, parents=parents, exist_ok=exist_ok))
 
     @operation
     def _make(self, path: str, *, parents: bool, exist_ok: bool) -> Steps[None]:
@@ -135,9 +131,13 @@ class FileOperations(Transfers):
         orders = [Order(each, 0, kit.MAKE_DIRECTORY) for each in above(path) if parents]
         if exist_ok:
             orders.append(Order(path, 0, kit.MAKE_DIRECTORY))
-        yield from self.carry_out(path, "mkdir", orders)
-        if not exist_ok:
-            yield self.change(path, f"os.mkdir({path!r})", "mkdir")
+        try:
+            yield from self.carry_out(path, "mkdir", orders)
+            if not exist_ok:
+                yield self.change(path, f"os.mkdir({path!r})", "mkdir")
+        except DeviceFileNotFoundError as error:
+            text = "the directory above it is not there; make it too with parents=True"
+            raise DeviceFileNotFoundError(path, text, code=error.code) from error
 
 
 def above(path: str) -> list[str]:

@@ -17,34 +17,35 @@ from pathlib import Path
 from typing import Any, Final
 
 from klemheist.actors.background import in_background
-from klemheist.actors.errors import CapabilityError, DeviceDiskFullError
+from klemheist.actors.errors import CapabilityError, DeviceDiskFullError, DeviceFileError
 from klemheist.actors.files import kit, local, manifest
 from klemheist.actors.files.kit import Order
 from klemheist.actors.files.local import LocalFile, LocalTree
 from klemheist.actors.files.manifest import Entry
 from klemheist.actors.files.plan import (
-    PART,
     Listing,
     Plan,
     SyncOptions,
     SyncResult,
     judge,
     most_needed,
+    part_ending,
     plan,
     rooted,
+    unfinished,
 )
 from klemheist.actors.operation import Steps, operation
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
-from klemheist.transports.repl.conversation import Board
-from klemheist.transports.repl.lines import Procedure
 
 from . import files_disk as disks
 from . import files_tree as tree
 from .files_calls import FAULTS, MOST_FAULTS, Report, Transfer
 from .files_core import FileOperations, above
+from .files_parts import hold_parts
+from .files_turns import turns_on
 from .ledger import EntryKind
-from .resources import CancelToken, Resource
+from .resources import Resource
 
 MOST_HASHED: Final = 64
 """Files that are hashed in one turn."""
@@ -69,6 +70,8 @@ class _Progress:
         self.removed: set[str] = set()
         self.begun: dict[str, int] = {}
         """Bytes that are there already, of files that a fault has cut short."""
+        self.ending = part_ending()
+        """What the names of its unfinished files end with."""
         self.expected = 0
         self.parts: Resource | None = None
         """What it leaves when it is cut off, held until it is done."""
@@ -103,14 +106,19 @@ class SyncingFiles(FileOperations):
     ) -> Steps[SyncResult]:
         began = SYSTEM_CLOCK.monotonic()
         so_far = _Progress(rooted(to), Path(folder), options, report)
+        turns = turns_on(self.core.port.board)
+        turn = turns.take(to, self.core.options.call_timeout)
         try:
+            yield turn
             made = yield from self._until_alike(so_far)
+            if so_far.parts is not None:
+                self.release(so_far.parts)
         except BaseException:
             if so_far.parts is not None:
                 yield self.core.clean_one(EntryKind.RESOURCE, so_far.parts.resource_id)
             raise
-        if so_far.parts is not None:
-            self.release(so_far.parts)
+        finally:
+            turns.leave(turn)
         so_far.written |= {
             each: so_far.tried[each] for each in made.unchanged if each in so_far.tried
         }
@@ -159,6 +167,7 @@ class SyncingFiles(FileOperations):
         if 0 <= found.free < needed:
             raise DeviceDiskFullError(root or "/", needed=needed, free=found.free)
         so_far.expected = sum(so_far.written.values()) + sum(sizes.values())
+        so_far.parts = so_far.parts or hold_parts(self.core, root, so_far.ending)
         yield from self._find_begun(so_far, made, ready, listing)
         yield from self._make_alike(so_far, made, ready, is_new=not listing)
         return made if self.core.port.board.boot == boot else None
@@ -198,17 +207,30 @@ class SyncingFiles(FileOperations):
         ready: dict[str, tuple[LocalFile, bytes]],
         listing: Listing,
     ) -> Transfer[None]:
-        """Find the files that a fault has cut short, and how far they are proved to have come."""
+        """Find the files that a fault has cut short, and how far they are proved to have come.
+
+        Those of a sync that has died get this one's names first: what is still owed for it does
+        not take them away.
+        """
         so_far.begun.clear()
         for part in tuple(made.remove):
-            path, size = part.removesuffix(PART), listing[part][0]
-            if not part.endswith(PART) or path not in ready or size >= len(ready[path][1]):
+            path, size = unfinished(part), listing[part][0]
+            if path not in ready or path in so_far.begun or not 0 < size < len(ready[path][1]):
                 continue
             hashed = partial(tree.hashed, path=f"{so_far.root}/{part}", size=size)
             there = yield self._turn_of(so_far, hashed)
-            if there == (size, kit.checksum(ready[path][1][:size])):
-                so_far.begun[path] = size
-                made.remove.remove(part)
+            if there != (size, kit.checksum(ready[path][1][:size])):
+                continue
+            own = path + so_far.ending
+            if part != own:
+                below = f"{so_far.root}/{{}}".format
+                renamed = Order(below(part), size, 0, below(own))
+                try:
+                    yield self._batch(so_far, [renamed], bytearray())
+                except DeviceFileError:
+                    continue  # it has gone meanwhile
+            so_far.begun[path] = size
+            made.remove.remove(part)
 
     # -- carrying it out ---------------------------------------------------------------------------
 
@@ -220,13 +242,12 @@ class SyncingFiles(FileOperations):
         *,
         is_new: bool,
     ) -> Transfer[None]:
-        so_far.parts = so_far.parts or self._hold_parts(so_far.root)
         orders = _preparation(so_far.root, made, is_new=is_new)
         yield from self._write_all(so_far, made, ready, orders)
         data = manifest.render(made.entries)
         yield from self._batches(so_far, [(_manifest(so_far.root), data)], [])
         so_far.removed |= {*made.remove, *made.remove_directories} - {
-            each for each in made.remove if each.endswith(PART)
+            each for each in made.remove if unfinished(each)
         }
 
     def _write_all(
@@ -254,7 +275,7 @@ class SyncingFiles(FileOperations):
         data = bytearray()
         for target, whole in targets:
             there = so_far.begun.get(target.removeprefix(f"{so_far.root}/"), 0)
-            begun = Order(target + PART, there, len(whole) - there, target)
+            begun = Order(target + so_far.ending, there, len(whole) - there, target)
             for order in tree.pieces([begun], room):
                 if len(data) + order.size > room or len(orders) >= tree.MOST_ORDERS:
                     times += yield self._batch(so_far, orders, data)
@@ -276,37 +297,6 @@ class SyncingFiles(FileOperations):
         board = self.core.port.board
         known = board.facts.get("disk")
         return isinstance(known, tuple) and known[0] == board.boot
-
-    def _hold_parts(self, root: str) -> Resource:
-        """Hold what a sync leaves when it is cut off: its unfinished files."""
-        code = _UNDO % (PART, root)
-
-        def remove(cancel: CancelToken) -> None:
-            removing = self.core.submit(partial(_executed, code), label="remove parts")
-            cancel.on_cancel(lambda _: removing.cancel("its time was up"))
-            removing.get()
-
-        name = f"sync {root or '/'}"
-        resource = Resource("transfer", remove, resource_id=name, persistent=True, undo=code)
-        self.core.track(EntryKind.RESOURCE, name, resource)
-        return resource
-
-
-_UNDO: Final = """\
-import os
-def y(d):
- for n in os.listdir(d or'/'):
-  n=d+'/'+n
-  if os.stat(n)[0]&0xf000==0x4000:y(n)
-  elif n.endswith(%r):os.remove(n)
-try:y(%r)
-except OSError:pass
-del y"""
-"""Needs nothing but `os`: it may be owed, and done in another boot."""
-
-
-def _executed(code: str, board: Board) -> Procedure[None]:
-    yield from disks.execute(board, code)
 
 
 def _manifest(root: str) -> str:

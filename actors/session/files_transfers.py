@@ -18,6 +18,7 @@ from typing import Final
 from klemheist.actors.errors import (
     DeviceDiskFullError,
     DeviceFileError,
+    DeviceFileNotFoundError,
     DeviceIsADirectoryError,
 )
 from klemheist.actors.files import kit
@@ -232,7 +233,10 @@ class Transfers(FileCalls):
 
 
 def _full(error: DeviceFileError, path: str, needed: int, free: int) -> DeviceFileError:
-    """Return what it means that a device without room took no more than this."""
+    """Return what it means that a device without room, or directory, took no more than this."""
+    if isinstance(error, DeviceFileNotFoundError):
+        text = "the directory above it is not there; make it first with mkdir"
+        return DeviceFileNotFoundError(path, text, code=error.code)
     return DeviceDiskFullError(path, needed=needed, free=free) if error.code == "ENOSPC" else error
 
 

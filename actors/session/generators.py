@@ -26,8 +26,8 @@ from klemheist.transports.repl.values import ArgumentError, ResultTypeError, enc
 
 from . import objects_remote as remote
 from .answers import value_of
+from .expressions import said_by
 from .options import CallOptions
-from .remote import encoded
 from .status import LIVE
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from .core import SessionCore
     from .objects import Handle
+    from .remote import Passed
 
 P = ParamSpec("P")
 Y = TypeVar("Y")
@@ -60,10 +61,10 @@ class GeneratorCore:
         kwargs: dict[str, Any],
         options: CallOptions,
     ) -> None:
-        encode_arguments(args, kwargs)  # refused here, before anything waits or is sent
+        self._passed: Passed | None = said_by(core, args, kwargs)  # refused here, if at all
+        """Says its arguments; None once it has begun."""
         self.core = core
         self._source = source
-        self._passed = args, kwargs
         self._options = options
         self._handle: Handle | None = None
         """Set when it begins; it is let go when this is collected."""
@@ -163,10 +164,10 @@ class GeneratorCore:
         core, namespace = self.core, self.core.namespace
         entry = yield from namespace.deployed(board, self._source)
         yield from remote.helped(board, remote.GENERATORS)
-        args, kwargs = self._passed
-        passed = yield from encoded(board, args, kwargs)
+        assert self._passed is not None
+        passed = yield from self._passed(board)
         self._handle = handle = core.objects.for_generator(board)  # held by now, whatever comes
-        self._passed = (), {}
+        self._passed = None
         code = f"PG({namespace.number},{handle.number},G[{entry}]({passed}))"
         answer = yield from evaluated(board, code)
         yield from value_of(board, answer, namespace.tracer)

@@ -46,7 +46,9 @@ class SessionOptions:
         ):
             limit = getattr(self, name)
             if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit > 0:
-                raise ArgumentError(f"SessionOptions.{name}={limit!r}: give more than 0")
+                raise ArgumentError(
+                    f"SessionOptions.{name}={limit!r}: give a number greater than 0"
+                )
         self.check_budget(self.budget)
 
     def check_budget(self, budget: Budget | None) -> None:

@@ -272,6 +272,19 @@ class Program(metaclass=ProgramType):
         return self.marked[name].mark.restart
 
 
+def check_program(program: object) -> None:
+    """See that it is a program, or None.
+
+    Raises:
+        ArgumentError: it is something else, perhaps the class itself.
+    """
+    if program is None or isinstance(program, Program):
+        return
+    if isinstance(program, ProgramType):
+        raise ArgumentError(f"program={program.__name__}: give an instance, {program.__name__}(…)")
+    raise ArgumentError(f"program={program!r}: give an instance of a klemheist.Program")
+
+
 def setup_from(source: Source, values: Mapping[str, Any]) -> Setup:
     """Cut a body into its statements, to be run with these names."""
     pieces = []

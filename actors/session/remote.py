@@ -7,7 +7,7 @@ by booting anew is put back by `ready`, as the first thing of the next procedure
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol
@@ -36,6 +36,10 @@ LIGHT: Final = 200
 """Bytes of a function that is deployed before the agent's second half: it leaves room enough."""
 TAKEN: Final = "__k"
 """The name that a value has in the namespace for a moment, until it has its entry."""
+
+
+Passed = Callable[[Board], Procedure[str]]
+"""Says the arguments of a call as source, on the device's turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +247,13 @@ class Namespace:
             yield from self.deploy(board, source)
             known = self.entries[source.name]
         return (yield from self.apply(board, known[1], args, kwargs))
+
+    def call_with(self, board: Board, source: Source, passed: Passed) -> Procedure[object]:
+        """Call a deployed function, some of whose arguments are objects that live here."""
+        entry = yield from self.deployed(board, source)
+        text = yield from passed(board)
+        answer = yield from evaluated(board, f"G[{entry}]({text})")
+        return (yield from value_of(board, answer, self.tracer))
 
     def apply(
         self, board: Board, entry: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]

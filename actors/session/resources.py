@@ -13,7 +13,7 @@ from klemheist.actors.notebook import table
 from klemheist.actors.operation import BEHALF
 from klemheist.transports.repl.values import ArgumentError
 
-from .claims import wanted
+from .claims import Wanted, wanted
 
 if TYPE_CHECKING:
     from .budget import Budget
@@ -100,7 +100,7 @@ class Resource:
     ) -> None:
         if not isinstance(estimated_cost, int) or estimated_cost < 0:
             raise ArgumentError(f"estimated_cost={estimated_cost!r}: give a whole number from 0 on")
-        self.claims = tuple(wanted(*each) for each in claims)
+        self.claims = tuple(map(_claimed, claims))
         self.resource_type = resource_type
         self.resource_id = resource_id or f"{resource_type}-{uuid.uuid4().hex[:8]}"
         self.estimated_cost = estimated_cost
@@ -115,6 +115,12 @@ class Resource:
 
     def __repr__(self) -> str:
         return f"<{self.resource_type} {self.resource_id!r}, cost {self.estimated_cost}>"
+
+
+def _claimed(claim: tuple[str, int | str]) -> Wanted:
+    if not isinstance(claim, tuple | list) or len(claim) != 2:
+        raise ArgumentError(f"claims: {claim!r} is no kind and name; write claims=[('pin', 25)]")
+    return wanted(*claim)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,8 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
+from klemheist.transports.repl.values import ArgumentError
+
 from .claims import wanted
 from .ledger import Act, EntryKind, EntryState
 from .resources import BackgroundThreadInfo, DeployedMethodInfo, Resource, ResourceUsageStats
@@ -80,11 +82,16 @@ class TrackerView:
     def register_resource(self, resource: Resource) -> None:
         """Hold a resource until the session ends (SES-036).
 
+        One of an id that is held already takes the place of that one, whose cleanup is not run.
+
         Raises:
+            ArgumentError: it is no `Resource`.
             SessionClosed: the session has ended, or its cleanup is past this.
             BudgetExceeded: it costs more than the session's budget has left.
             ResourceConflict: it claims what another resource holds.
         """
+        if not isinstance(resource, Resource):
+            raise ArgumentError(f"{resource!r} is no resource; make it a klemheist.Resource")
         self._register(EntryKind.RESOURCE, resource.resource_id, resource)
 
     def unregister_resource(self, resource_id: str) -> bool:

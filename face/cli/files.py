@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path, PurePath, PurePosixPath
 from posixpath import basename, normpath
 
-from klemheist import ArgumentError
+from klemheist import ArgumentError, DeviceFileError, DeviceFileNotFoundError
 
 from .progress import Bar
 from .stay import Stay, show
@@ -15,7 +15,7 @@ from .stay import Stay, show
 def ls(stay: Stay, args: Namespace) -> int:
     """List directories of the device as mpremote does."""
     for path in args.path:
-        for info in stay.session.files.list(remote(path) or "/"):
+        for info in stay.session.files.list(remote(path)):
             print(f"{info.size:12d} {info.name}{'/' if info.is_dir else ''}")
     return 0
 
@@ -30,14 +30,23 @@ def cat(stay: Stay, args: Namespace) -> int:
 def rm(stay: Stay, args: Namespace) -> int:
     """Remove files of the device."""
     for path in args.path:
-        stay.session.files.remove(remote(path), recursive=args.recursive)
+        try:
+            stay.session.files.remove(remote(path), recursive=args.recursive)
+        except DeviceFileError as error:
+            if error.code != "ENOTEMPTY" or args.recursive:
+                raise
+            raise ArgumentError(f"rm: {path} is not empty; remove it with -r") from error
     return 0
 
 
 def mkdir(stay: Stay, args: Namespace) -> int:
     """Make directories on the device."""
     for path in args.path:
-        stay.session.files.mkdir(remote(path), parents=args.parents, exist_ok=args.parents)
+        try:
+            stay.session.files.mkdir(remote(path), parents=args.parents, exist_ok=args.parents)
+        except DeviceFileNotFoundError as error:
+            above = f"mkdir: the directory above {path} is not there; make it too with -p"
+            raise ArgumentError(above) from error
     return 0
 
 
@@ -55,7 +64,7 @@ def sync(stay: Stay, args: Namespace) -> int:
     with Bar(args.folder) as bar:
         done = stay.session.files.sync(
             args.folder,
-            remote(args.target) or "/",
+            remote(args.target),
             mirror=args.mirror,
             keep=args.keep,
             ignore=args.ignore,
@@ -80,11 +89,19 @@ def cp(stay: Stay, args: Namespace) -> int:
         raise ArgumentError("cp needs a source and a target, as in: cp main.py :")
     if not any(path.startswith(":") for path in args.path):
         raise ArgumentError("cp: nothing is on the device; write its paths with a colon, :main.py")
-    inside = len(sources) > 1 or _is_directory(stay, target)
+    inside = _is_directory(stay, target)
+    if not inside and (len(sources) > 1 or target.endswith("/")):
+        _check_new(stay, sources, target, recursive=args.recursive)
     for source in sources:
         name = basename(remote(source).rstrip("/")) if inside else ""
         _copy(stay, source, _joined(target, name), recursive=args.recursive)
     return 0
+
+
+def _check_new(stay: Stay, sources: list[str], target: str, *, recursive: bool) -> None:
+    """Only one directory may become a target that is not there, as mpremote has it."""
+    if len(sources) > 1 or not recursive or not _is_directory(stay, sources[0]):
+        raise ArgumentError(f"cp: {target} is no directory; make it first with mkdir")
 
 
 def _copy(stay: Stay, source: str, target: str, *, recursive: bool) -> None:
@@ -103,14 +120,14 @@ def _copy(stay: Stay, source: str, target: str, *, recursive: bool) -> None:
 def _make(stay: Stay, path: str) -> None:
     if not path.startswith(":"):
         Path(path).mkdir(exist_ok=True)
-    elif remote(path).strip("/"):
-        stay.session.files.mkdir(remote(path), exist_ok=True)
+    elif place := remote(path).rstrip("/"):
+        stay.session.files.mkdir(place, exist_ok=True)
 
 
 def _names(stay: Stay, path: str) -> list[str]:
     if not path.startswith(":"):
         return sorted(each.name for each in Path(path).iterdir())
-    names = [info.name for info in stay.session.files.list(remote(path) or "/")]
+    names = [info.name for info in stay.session.files.list(remote(path))]
     for name in names:
         if name in ("", "..") or Path(name).name != name:  # it would be written elsewhere here
             raise ArgumentError(f"cp: {path} holds {name!r}, which is no name of a file")
@@ -132,8 +149,8 @@ def _resolved(path: str) -> PurePath:
 
 
 def remote(path: str) -> str:
-    """Return a path on the device, with or without its colon."""
-    return path.removeprefix(":")
+    """Return a path on the device, with or without its colon; a colon alone is the root."""
+    return path.removeprefix(":") or "/"
 
 
 def _joined(target: str, name: str) -> str:
@@ -143,12 +160,14 @@ def _joined(target: str, name: str) -> str:
 
 
 def _is_directory(stay: Stay, path: str) -> bool:
+    """Whether it is there, and a directory; a slash at its end says nothing of that."""
     if not path.startswith(":"):
-        return path.endswith("/") or Path(path).is_dir()
-    if path.endswith((":", "/")):
-        return True
-    files = stay.session.files
-    return files.exists(remote(path)) and files.stat(remote(path)).is_dir
+        return Path(path).is_dir()
+    place = remote(path).rstrip("/")
+    try:
+        return not place or stay.session.files.stat(place).is_dir
+    except DeviceFileNotFoundError:
+        return False
 
 
 def _get(stay: Stay, path: str) -> bytes:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from klemheist import DeviceError, KlemheistError, config
+from klemheist import DeviceError, DeviceFileError, KlemheistError, config
 
 from .parser import UsageError, parse
 from .stay import Stay
@@ -60,7 +60,7 @@ def _run(commands: list[Namespace]) -> int:
     except KlemheistError as error:
         _say(str(error))
         return USAGE
-    with Stay(found) as stay:
+    with Stay(found, shown=any(each.stays for each in commands)) as stay:
         for command in commands:
             code: int = command.verb(stay.at(command.device), command)
             if code:
@@ -74,6 +74,9 @@ def _tell(error: BaseException) -> int:
         return error.code
     if isinstance(error, DeviceError) and error.traceback:
         print(error.traceback, file=sys.stderr)
+        return FAILED
+    if isinstance(error, DeviceFileError):
+        _say(f":{error.message}")
         return FAILED
     if isinstance(error, OSError) and error.filename:
         _say(f"{error.filename}: {error.strerror}; check the path")

@@ -34,6 +34,8 @@ class Verb:
     arguments: tuple[tuple[Any, ...], ...]
     """Names, then what `add_argument` is told besides."""
     examples: tuple[str, ...]
+    stays: bool = False
+    """It goes on until it is ended: `klemheist top` shows it."""
 
 
 _TIMEOUT: Final = ("--timeout", {"type": float, "metavar": "SECONDS", "help": "give up after"})
@@ -95,6 +97,7 @@ VERBS: Final = (
             ),
         ),
         ("klemheist deploy blinker.py --set pin=25",),
+        stays=True,
     ),
     Verb(
         "devices",
@@ -119,7 +122,14 @@ VERBS: Final = (
         ),
         ("klemheist top", "klemheist top --once --json", "klemheist --device pico top"),
     ),
-    Verb("repl", repl.run, "talk to the device; Ctrl-] leaves", (), ("klemheist repl",)),
+    Verb(
+        "repl",
+        repl.run,
+        "talk to the device; Ctrl-] leaves",
+        (),
+        ("klemheist repl",),
+        stays=True,
+    ),
     Verb(
         "ls",
         files.ls,
@@ -196,7 +206,7 @@ VERBS: Final = (
 
 
 def parse(argv: Sequence[str]) -> list[argparse.Namespace]:
-    """Return the commands, each with its `verb`, `device` and `debug`.
+    """Return the commands, each with its `verb`, `device`, `debug` and `stays`.
 
     Raises:
         UsageError: argparse has told what is wrong, or shown the help (code 0).
@@ -237,7 +247,7 @@ def build() -> argparse.ArgumentParser:
         )
         for *names, options in verb.arguments:
             each.add_argument(*names, **options)
-        each.set_defaults(verb=verb.run)
+        each.set_defaults(verb=verb.run, stays=verb.stays)
     return parser
 
 

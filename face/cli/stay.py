@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Self
 
-from klemheist import Capabilities, Session, SessionManager
+from klemheist import Capabilities, CapabilityError, Session, SessionManager
 from klemheist.config import Config
 from klemheist.transports.url import hide_password
 
@@ -16,9 +17,9 @@ FOREVER = 1e6
 class Stay:
     """A manager and, once a command needs it, a session; commands joined by `+` share it."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, shown: bool = False) -> None:
         self.config = config
-        self.manager = SessionManager(config.options)
+        self.manager = _manager(config, shown=shown)
         self.url = config.url(None)
         self._sessions: dict[str, Session] = {}
 
@@ -54,6 +55,13 @@ class Stay:
     def execute(self, code: str, *, timeout: float | None = None) -> object:
         """Run code in the session, printing what it prints as it comes, byte for byte."""
         return self.session.execute(code, timeout=timeout or FOREVER, on_output=show)
+
+
+def _manager(config: Config, *, shown: bool) -> SessionManager:
+    """Make the manager; `klemheist top` shows it if it is to be `shown`, where there is a way."""
+    with suppress(CapabilityError):
+        return SessionManager(config.options, status=shown or None)
+    return SessionManager(config.options)
 
 
 def show(data: bytes) -> None:

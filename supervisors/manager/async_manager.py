@@ -161,6 +161,7 @@ class AsyncSessionManager(ManagerView):
             max_retries: attempts in all.
 
         Raises:
+            ArgumentError: `max_retries` is less than 1.
             SessionError: "Operation failed after N attempts".
         """
         return await with_retry_async(

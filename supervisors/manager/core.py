@@ -19,6 +19,7 @@ from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.session.core import SessionCore
 from klemheist.actors.session.functions import RemoteThread, hold_body
 from klemheist.actors.session.options import SessionOptions
+from klemheist.actors.session.program import check_program
 from klemheist.actors.session.state import MINIMAL
 from klemheist.actors.session.status import Turn
 from klemheist.actors.streams import Publisher
@@ -216,6 +217,7 @@ class ManagerCore:
         self.check(Move.CREATE)
         budget = budget or self.options.budget
         self._check_wishes(budget, wait, restart)
+        check_program(program)
         self.sessions.take_room()
         try:
             record = yield self._devices.open(url, device)
@@ -247,7 +249,7 @@ class ManagerCore:
 
     def _check_wishes(self, budget: Budget | None, wait: float, restart: Restart) -> None:
         self.options.check_budget(budget)
-        if not wait >= 0:
+        if not isinstance(wait, int | float) or not wait >= 0:
             raise ArgumentError(f"wait={wait!r}: give the seconds to wait, or 0 to be refused")
         if not isinstance(restart, Restart):
             raise ArgumentError(f"restart={restart!r}: give one of {', '.join(Restart)}")

@@ -156,6 +156,7 @@ class SessionManager(ManagerView):
             max_retries: attempts in all.
 
         Raises:
+            ArgumentError: `max_retries` is less than 1.
             SessionError: "Operation failed after N attempts".
         """
         return with_retry(lambda: self.execute_in_session(device, operation), max_retries)

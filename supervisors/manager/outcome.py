@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from loguru import logger
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_LATE: Final = "not done within {} s, and what was begun is undone; give a longer timeout="
+
 
 def got(future: Future[T], timeout: float | None) -> T:
     """Wait for a future; what is not there in time is cancelled."""
@@ -24,7 +26,7 @@ def got(future: Future[T], timeout: float | None) -> T:
         return future.get(timeout=timeout)
     except AskTimeout as error:
         future.cancel(f"not done within {timeout} s")
-        raise LinkTimeout(f"not done within {timeout} s; what was begun is undone") from error
+        raise LinkTimeout(_LATE.format(timeout)) from error
 
 
 async def awaited(future: Future[T], timeout: float | None) -> T:
@@ -35,7 +37,7 @@ async def awaited(future: Future[T], timeout: float | None) -> T:
     except TimeoutError as error:
         if isinstance(error, LinkTimeout):
             raise
-        raise LinkTimeout(f"not done within {timeout} s; what was begun is undone") from error
+        raise LinkTimeout(_LATE.format(timeout)) from error
 
 
 def got_session(creating: Future[SessionCore], timeout: float | None = None) -> SessionCore:

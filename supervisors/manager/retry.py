@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from klemheist.actors.errors import SessionError
 from klemheist.transports.errors import KlemheistError
+from klemheist.transports.repl.values import ArgumentError
 
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying, RetryCallState, Retrying
@@ -34,6 +35,8 @@ def _exhausted(state: RetryCallState) -> Any:
 def _policy(kind: type[Any], max_retries: int) -> Any:
     import tenacity  # noqa: PLC0415 -- imported at first use: 110 ms
 
+    if max_retries < 1:
+        raise ArgumentError(f"max_retries={max_retries!r}: give at least 1, the first attempt")
     return kind(
         retry=tenacity.retry_if_exception(is_retryable),
         stop=tenacity.stop_after_attempt(max_retries),

@@ -3,7 +3,8 @@
 with WebReplBoard("sim:", password="secret") as board:
     ...  # a device on board.url; the rest is as TcpBoard has it
 
-`python -m tests.boards.wrapped ws` is an echo behind such a server, in a process of its own.
+`python -m tests.boards.wrapped ws` is an echo behind such a server, in a process of its own; with
+`wss FILE` it is behind TLS, too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from wsproto.frame_protocol import FrameDecoder, Opcode
 from wsproto.handshake import H11Handshake
 
 from tests.boards.tcp_board import Client, TcpBoard
+from tests.boards.tls import TlsFront, server_context
 
 IAC, DONT, DO, WONT, WILL = b"\xff", b"\xfe", b"\xfd", b"\xfc", b"\xfb"
 BINARY, ECHO, SGA = b"\x00", b"\x01", b"\x03"
@@ -182,6 +184,23 @@ class WebReplBoard(TcpBoard):
         return None
 
 
+class SecureWebReplBoard(WebReplBoard):
+    """The same behind a server that ends TLS; it shows `certificate`, by `authority`."""
+
+    def __init__(self, certificate: str, authority: str, board: str = "sim:") -> None:
+        super().__init__(board)
+        self._authority = authority
+        self.front = TlsFront(self.host, self.port, server_context(certificate))
+
+    @property
+    def url(self) -> str:
+        return f"wss://:{self.password}@{self.host}:{self.front.port}/?ca={self._authority}"
+
+    def close(self) -> None:
+        super().close()
+        self.front.close()
+
+
 class TelnetBoard(TcpBoard):
     def __init__(self, board: str = "sim:", user: str = "micro", password: str = "python") -> None:
         self.user, self.password = user, password
@@ -197,11 +216,13 @@ class TelnetBoard(TcpBoard):
         return TelnetClient(accepted, self.password, self.user)
 
 
-def echo(kind: type[Wrapped], password: str, user: str = "") -> None:
+def echo(kind: type[Wrapped], password: str, user: str = "", certificate: str = "") -> None:
     """Serve one client after the other, until standard input ends."""
     threading.Thread(target=lambda: os._exit(len(os.read(0, 1))), daemon=True).start()
     server = socket.create_server(("127.0.0.1", 0))
-    print(server.getsockname()[1], flush=True)
+    port = server.getsockname()[1]
+    front = TlsFront("127.0.0.1", port, server_context(certificate)) if certificate else None
+    print(front.port if front else port, flush=True)
     while True:
         client = kind(server.accept()[0], password, user)
         try:
@@ -215,6 +236,6 @@ def echo(kind: type[Wrapped], password: str, user: str = "") -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "ws":
-        echo(WebReplClient, "secret")
+    if sys.argv[1].startswith("ws"):
+        echo(WebReplClient, "secret", certificate="".join(sys.argv[2:]))
     echo(TelnetClient, "python" if sys.argv[1] == "login" else "", "micro")

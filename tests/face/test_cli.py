@@ -129,6 +129,52 @@ def test_a_folder_is_not_copied_by_accident(capsys, place):
     assert "app is a directory; copy it with -r" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["rm", ":app"], "rm: :app is not empty; remove it with -r"),
+        (
+            ["mkdir", ":no/b/c"],
+            "mkdir: the directory above :no/b/c is not there; make it too with -p",
+        ),
+        (["cp", "a.py", ":no/"], "cp: :no/ is no directory; make it first with mkdir"),
+        (["cp", "-r", "a.py", "no/"], "cp: nothing is on the device; write its paths with a colon"),
+        (["cp", "a.py", "b.py", ":no"], "cp: :no is no directory; make it first with mkdir"),
+        (["cp", "-r", "app", "app", ":no"], "cp: :no is no directory; make it first with mkdir"),
+        (["cat", ":no.py"], ":no.py: no such file on the device"),
+        (["touch", ":no/a.py"], ":no/a.py: the directory above it is not there; make it first"),
+        (["cat", ":"], ":/: it is a directory"),
+        (["cp", ":app/a.py", "no/"], "cp: no/ is no directory; make it first with mkdir"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, list) else "",
+)
+def test_what_a_file_verb_cannot_do_is_told_in_its_own_words(capsys, place, words, told):
+    (place / "app").mkdir()
+    for name in ("a.py", "b.py", "app/a.py"):
+        (place / name).write_bytes(b"a")
+
+    assert main(["cp", "-r", "app", ":", "+", *words]) == FAILED
+
+    error = capsys.readouterr().err
+    assert error.startswith(f"klemheist: {told}")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_folder_becomes_the_target_that_is_not_there_as_with_mpremote(capsys, place, slash):
+    (place / "app" / "sub").mkdir(parents=True)
+    (place / "app" / "sub" / "a.py").write_bytes(b"a")
+
+    assert main([
+        *("cp", "-r", "app", f":new{slash}", "+", "cp", "-r", f"app{slash}", f":new{slash}"),
+        *("+", "ls", ":new", "+", "cp", "-r", f":new{slash}", f"back{slash}"),
+    ]) == OK  # fmt: skip
+
+    assert capsys.readouterr().out.split()[1::2] == ["app/", "sub/"]
+    assert (place / "back" / "app" / "sub" / "a.py").read_bytes() == b"a"
+    assert (place / "back" / "sub" / "a.py").read_bytes() == b"a"
+
+
 @pytest.mark.parametrize("target", [":app", ":app/", ":/app/sub", ":x/../app/new"])
 def test_a_folder_is_not_copied_into_itself(capsys, place, target):
     (place / "app" / "sub").mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -77,6 +78,35 @@ def test_a_program_runs_until_ctrl_c_and_tells_its_status(start, tmp_path):
     assert process.wait(10) == INTERRUPTED
     assert b"stopped" in process.stdout.read()
     assert process.stderr.read() == b""
+
+
+@pytest.fixture
+def env(tmp_path):
+    """The environment, with a place for statuses; not where the command is started from."""
+    (tmp_path / "run").mkdir()
+    return {**os.environ, "XDG_RUNTIME_DIR": f"{tmp_path}/run"}
+
+
+def test_a_program_that_runs_is_seen_by_top(start, tmp_path, env):
+    (tmp_path / "counter.py").write_text(PROGRAM)
+    process = start("deploy", "counter.py", "--set", "start=5", env=env)
+    process.stdout.readline()
+
+    told, complained = start("top", "--once", "--json", env=env).communicate(timeout=20)
+    assert complained == b""
+    (seen,) = json.loads(told)
+
+    assert seen["pid"] == process.pid
+    assert [each["url"] for each in seen["devices"]] == ["sim:"]
+    assert seen["devices"][0]["sessions"][0]["holds"]["thread"] == 1
+
+
+def test_where_no_status_can_be_shown_a_program_runs_all_the_same(start, tmp_path, env):
+    (tmp_path / "counter.py").write_text(PROGRAM)
+    (tmp_path / "run" / "klemheist").write_text("no directory")
+    process = start("deploy", "counter.py", "--set", "start=5", env=env)
+
+    assert b"active" in process.stdout.readline()
 
 
 def test_sigterm_ends_its_sessions_too(start, tmp_path):

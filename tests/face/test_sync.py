@@ -7,19 +7,28 @@ import contextlib
 import dataclasses
 import random
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest import mock
 
 import pytest
 
 import klemheist
-from klemheist.actors.files import manifest
+from klemheist.actors.files import kit, local, manifest
+from klemheist.actors.files.kit import Order
 from klemheist.actors.session import files_disk
+from klemheist.actors.session.files_parts import hold_parts
+from klemheist.actors.session.files_sync import SyncingFiles
+from klemheist.actors.session.files_turns import MOST_WAITING, Turns
+from klemheist.actors.session.ledger import EntryKind
 from klemheist.errors import (
     CapabilityError,
     DeviceDiskFullError,
     DeviceIsADirectoryError,
+    LinkTimeout,
     PathError,
+    QueueFull,
 )
 
 HOST = Path(__file__).parents[1] / "boards" / "raw_repl_host.py"
@@ -206,12 +215,153 @@ def test_at_the_root_mirror_keeps_what_belay_keeps(s, tmp_path):
 
 def test_what_was_left_half_done_is_removed(s, folder):
     s.files.mkdir("/app")
-    s.files.write("/app/f1.bin.0~", b"half")
+    for name in ("f1.bin.k01f2a3~", "other.k01f2a3~", "f1.bin.kind~"):
+        s.files.write(f"/app/{name}", b"half")
 
     done = s.files.sync(folder, "/app")
 
-    assert on_device(s, "/app") == contents(folder)
+    assert on_device(s, "/app") == contents(folder) | {"f1.bin.kind~": b"half"}
     assert done.removed == ()
+
+
+def test_what_a_dead_sync_has_sent_is_not_sent_again(manager, s, folder):
+    whole = (folder / "large.bin").read_bytes()
+    s.files.mkdir("/app")
+    s.files.write("/app/large.bin.k01f2a3~", whole[:80_000])
+    s.files.write("/app/large.bin.k09f8e7~", whole[:70_000])
+
+    with counted(manager) as writes:
+        s.files.sync(folder, "/app")
+
+    assert sum(writes) < len(whole) // 2
+    assert on_device(s, "/app") == contents(folder)
+
+
+def test_a_part_that_goes_meanwhile_costs_its_bytes_and_nothing_else(s, folder, monkeypatch):
+    """Somebody takes it away between the look at it and its new name."""
+    part = "/app/large.bin.k01f2a3~"
+    s.files.mkdir("/app")
+    s.files.write(part, (folder / "large.bin").read_bytes()[:80_000])
+    real = SyncingFiles._batch
+
+    def late(self, so_far, orders, data):
+        if orders[0].part == part:
+            orders = [Order(part, 0, kit.REMOVE), *orders]
+        return real(self, so_far, orders, data)
+
+    monkeypatch.setattr(SyncingFiles, "_batch", late)
+
+    s.files.sync(folder, "/app")
+
+    assert on_device(s, "/app") == contents(folder)
+
+
+def test_what_is_owed_for_one_sync_leaves_the_parts_of_another_alone(s):
+    s.files.mkdir("/app/pkg", parents=True)
+    for name in ("a.k01f2a3~", "pkg/b.k01f2a3~", "a.k09f8e7~"):
+        s.files.write(f"/app/{name}", b"half")
+
+    held = hold_parts(s._core, "/app", ".k01f2a3~")
+    s._core.clean_one(EntryKind.RESOURCE, held.resource_id).get()
+
+    assert sorted(on_device(s, "/app")) == ["a.k09f8e7~"]
+
+
+# -- at once ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def other(tmp_path):
+    """The names of `folder`, the sizes too, but other bytes."""
+    top = tmp_path / "other"
+    top.mkdir()
+    (top / "f1.bin").write_bytes(bytes(100))
+    (top / "large.bin").write_bytes(bytes(90_000))
+    return top
+
+
+@contextlib.contextmanager
+def held_up(monkeypatch):
+    """The sync that comes first stays in its turn until the event is set; and is there."""
+    arrived, go = threading.Event(), threading.Event()
+    real = local.contents
+
+    def contents(file, mpy):
+        arrived.set()
+        assert go.wait(20)
+        return real(file, mpy)
+
+    monkeypatch.setattr(local, "contents", contents)
+    with ThreadPoolExecutor(4) as threads:
+        try:
+            yield threads, arrived, go
+        finally:
+            go.set()
+
+
+@pytest.mark.req("SES-074")
+def test_syncs_to_one_root_at_once_take_turns_and_the_manifest_is_true(
+    manager, s, folder, other, monkeypatch
+):
+    with manager.session("sim:") as two, held_up(monkeypatch) as (threads, arrived, go):
+        first = threads.submit(s.files.sync, folder, "/app")
+        assert arrived.wait(20)
+        second = threads.submit(two.files.sync, other, "/app")
+        again = threads.submit(s.files.list)
+        again.result(20)  # what is no sync waits for none
+        go.set()
+        first.result(20)
+        second.result(20)
+
+    assert on_device(s, "/app") == contents(folder) | contents(other)
+    assert s.files.sync(other, "/app").written == ()
+    assert s.resources.get_active_resources() == ()
+
+
+def test_a_turn_is_waited_for_until_a_deadline():
+    turns = Turns()
+    first, late, next_ = (turns.take("/app", within) for within in (60.0, 0.02, 60.0))
+
+    with pytest.raises(LinkTimeout, match=r"sync /app: for 0\.02 s another sync") as caught:
+        late.get(timeout=20)
+
+    assert not caught.value.maybe_executed
+    turns.leave(first)  # the turn goes to who gave up, until that leaves
+    turns.leave(late)
+    assert next_.done()
+
+
+def test_a_sync_that_is_given_up_while_it_waits_holds_nobody_up(folder, monkeypatch):
+    async def main(threads, arrived, go):
+        async with klemheist.AsyncSessionManager() as manager, manager.session("sim:") as s:
+            first = asyncio.create_task(s.files.sync(folder, "/app"))
+            await asyncio.to_thread(arrived.wait, 20)
+            second = asyncio.create_task(s.files.sync(folder, "/app"))
+            third = asyncio.create_task(s.files.sync(folder, "/app"))
+            await asyncio.sleep(0)
+            second.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await second
+            go.set()
+            return await first, await third
+
+    with held_up(monkeypatch) as held:
+        first, third = asyncio.run(main(*held))
+    assert len(first.written) == len(third.unchanged) == 11
+
+
+def test_too_many_syncs_at_once_are_refused():
+    turns = Turns()
+    first, *waiting = [turns.take("/", 60.0) for _ in range(MOST_WAITING + 1)]
+    assert first.done()
+    assert not any(each.done() for each in waiting)
+
+    with pytest.raises(QueueFull, match="64 syncs wait"):
+        turns.take("/", 60.0)
+
+    for turn in (waiting[0], first, *waiting[1:]):
+        turns.leave(turn)
+    assert turns.take("/", 60.0).done()
 
 
 def test_a_path_that_leaves_the_root_is_refused_before_anything_is_sent(manager, s, folder):
@@ -258,8 +408,6 @@ def test_a_file_that_goes_from_the_host_meanwhile_leaves_the_device_as_it_was(
     before = s.files.walk()
     for name in ("f0.bin", "f3.bin"):
         (folder / name).write_bytes(b"changed")
-    from klemheist.actors.files import local
-
     real = local.contents
 
     def gone(file, mpy):

@@ -26,6 +26,7 @@ from klemheist.transports import (
     ports,
     reactor,
 )
+from klemheist.transports.websocket import FRAME_BYTES, WebSocketCodec
 from tests.boards.usb_bus import PICO
 from tests.transports.conformance import (
     SECONDS,
@@ -140,20 +141,46 @@ class TestSocketUrl(EchoSuite, PeerSuite):
 class WrappedEchoServer(EchoServer):
     """The same behind a WebREPL or Telnet server, with a login or without."""
 
-    def __init__(self, kind: str, url: str) -> None:
+    def __init__(self, kind: str, url: str, *more: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.boards.wrapped", kind],
+            [sys.executable, "-m", "tests.boards.wrapped", kind, *more],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         assert self.process.stdout
         self.url = url.format(int(self.process.stdout.readline()))
+        self.spoilt = False
 
     @staticmethod
     def ready(link: Link, inbox: Inbox) -> None:
         echoes(link, inbox)
         inbox.data.clear()
+
+    def kill(self, link: Link) -> None:
+        self.spoilt = True
+        super().kill(link)
+
+    def deafen(self, link: Link, inbox: Inbox) -> None:
+        self.spoilt = True
+        super().deafen(link, inbox)
+
+
+@pytest.fixture(scope="class")
+def wrapped():
+    """Servers that serve one test after the other, until one kills or deafens them."""
+    servers = {}
+
+    def server(*what: str) -> WrappedEchoServer:
+        if what in servers and servers[what].spoilt:
+            servers.pop(what).close()
+        if what not in servers:
+            servers[what] = WrappedEchoServer(*what)
+        return servers[what]
+
+    yield server
+    for each in servers.values():
+        each.close()
 
 
 class WrappedSuite(EchoSuite, PeerSuite):
@@ -188,19 +215,37 @@ class WrappedSuite(EchoSuite, PeerSuite):
 
 class TestWebRepl(WrappedSuite):
     @pytest.fixture
-    def peer(self):
-        server = WrappedEchoServer("ws", "ws://:secret@127.0.0.1:{}")
-        yield server
-        server.close()
+    def peer(self, wrapped):
+        return wrapped("ws", "ws://:secret@127.0.0.1:{}")
+
+
+class TestSecureWebRepl(WrappedSuite):
+    """The same through TLS: a server's certificate, and the file that says whom we trust."""
+
+    @pytest.fixture
+    def peer(self, wrapped, certificates):
+        url = f"wss://:secret@127.0.0.1:{{}}/?ca={certificates.authority}"
+        return wrapped("wss", url, certificates.server)
+
+    def test_an_interrupt_overtakes_what_waits_to_be_sealed(self, peer):
+        """Records have an order: what was sealed first goes first, and no record is damaged."""
+        with Opened(peer) as opened:
+            opened.ready()
+            link = opened.link
+            with link._writing:  # the peer reads, but nobody flushes meanwhile
+                link._unsent.extend(WebSocketCodec().encode(b"." * 5000))
+                link._unsent_bytes = sum(map(len, link._unsent))
+            link.interrupt()
+            with link._writing:
+                link._watch()
+            came = opened.inbox.count(5001)
+        assert came.index(b"\x03") == FRAME_BYTES
 
 
 class TestTelnet(WrappedSuite):
     @pytest.fixture(params=["telnet://127.0.0.1:{}", "telnet://micro:python@127.0.0.1:{}"])
-    def peer(self, request):
-        kind = "login" if "@" in request.param else "telnet"
-        server = WrappedEchoServer(kind, request.param)
-        yield server
-        server.close()
+    def peer(self, request, wrapped):
+        return wrapped("login" if "@" in request.param else "telnet", request.param)
 
 
 class LoopPeer:

@@ -20,15 +20,20 @@ from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.device.states import DeviceState
 from klemheist.transports import LinkAccessDenied, LinkBusy, LinkError, LinkLost, create_link
 from klemheist.transports.url import hide_password
-from tests.boards.wrapped import TelnetBoard, WebReplBoard, text_frames
+from tests.boards.tls import TlsFront, server_context
+from tests.boards.wrapped import SecureWebReplBoard, TelnetBoard, WebReplBoard, text_frames
 from tests.transports.conformance import SECONDS, Inbox, enter_raw, run
 
-BOARDS = {"ws": WebReplBoard, "telnet": TelnetBoard}
+BOARDS = {
+    "ws": lambda _: WebReplBoard(),
+    "wss": lambda its: SecureWebReplBoard(its.server, its.authority),
+    "telnet": lambda _: TelnetBoard(),
+}
 
 
 @pytest.fixture(params=BOARDS)
-def board(request):
-    with BOARDS[request.param]() as board:
+def board(request, certificates):
+    with BOARDS[request.param](certificates) as board:
         yield board
 
 
@@ -50,7 +55,7 @@ def refused(url, kind=LinkError, *, timeout=SECONDS):
     message = str(raised.value)
     assert "\n" not in message
     assert message.startswith(link.url)
-    assert "wrong" not in message
+    assert ":wrong" not in message
     assert "secret" not in message
     return message
 
@@ -239,7 +244,7 @@ def test_a_standing_program_logs_in_too(board):
     ],
 )
 def test_a_wrong_login_is_access_denied(kind, login, says):
-    with BOARDS[kind]() as board:
+    with BOARDS[kind](None) as board:
         message = refused(f"{kind}://{login}127.0.0.1:{board.port}", LinkAccessDenied)
         assert says in message
         with opened(board.url):
@@ -435,3 +440,69 @@ def test_an_interrupt_overtakes_what_waits_and_tears_no_frame():
         assert seen.wait(SECONDS)
     assert waiting > 100_000
     assert sum(before) < 3_000_000 - waiting + 50_000
+
+
+# -- TLS -------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def fronted(server, certificate):
+    """The URL of a scripted server behind TLS."""
+    port = int(server.url.rpartition(":")[2])
+    with server, TlsFront("127.0.0.1", port, server_context(certificate)) as front:
+        yield f"wss://:secret@127.0.0.1:{front.port}/"
+
+
+def unheard(server):
+    """Let a scripted server end to which nobody has come."""
+    with contextlib.suppress(OSError), socket.create_connection(server._server.getsockname()) as it:
+        it.sendall(b"x")
+
+
+@pytest.mark.parametrize(
+    ("shown", "trusted", "told"),
+    [
+        ("server", "", "its certificate is refused (unable to get local issuer certificate); "),
+        ("elsewhere", "authority", "its certificate is refused (IP address mismatch, "),
+    ],
+    ids=["issuer", "host"],
+)
+def test_a_certificate_that_is_not_trusted_is_refused(certificates, shown, trusted, told):
+    server = Scripted("tcp", hang=False)
+    with fronted(server, getattr(certificates, shown)) as url:
+        ca = f"?ca={getattr(certificates, trusted)}" if trusted else ""
+        message = refused(url + ca)
+        unheard(server)
+    assert told in message
+    assert message.endswith("correct the host, or trust its issuer with ?ca=FILE")
+
+
+def test_a_server_without_tls_is_told_from_one_that_is_not_trusted():
+    with Scripted("wss", hear, b"HTTP/1.1 400 Bad Request\r\n\r\n", hang=False) as server:
+        message = refused(with_password(server.url))
+    assert "no TLS with what answers there (" in message
+    assert message.endswith("; ws:// goes without")
+
+
+def test_a_server_that_hangs_up_or_says_nothing_in_the_handshake():
+    with Scripted("wss", hear, hang=False) as server:
+        assert "hung up; check that its server speaks TLS" in refused(with_password(server.url))
+    with Scripted("wss") as server:
+        assert "no answer in time" in refused(with_password(server.url), timeout=0.2)
+
+
+def test_a_file_of_authorities_that_is_none_is_named(tmp_path):
+    (tmp_path / "ca.pem").write_text("nothing")
+    for name, told in (("ca.pem", "no certificate or crl found"), ("nix.pem", "No such file")):
+        with Scripted("wss") as server:
+            message = refused(f"{with_password(server.url)}/?ca={tmp_path}/{name}")
+        assert f"ca={tmp_path}/{name}: {told}" in message
+        assert message.endswith("give a PEM file of certificates to trust")
+
+
+def test_a_wrong_password_is_refused_behind_tls_too(certificates):
+    asks, denied = text_frames(b"Password: "), text_frames(b"\r\nAccess denied\r\n")
+    server = Scripted("tcp", upgrade, asks, hear, denied)
+    with fronted(server, certificates.server) as url:
+        message = refused(f"{url}?ca={certificates.authority}", LinkAccessDenied)
+    assert message.endswith("correct it, as wss://:PASSWORD@host")

@@ -45,6 +45,7 @@ from klemheist.transports.url import hide_password
         ("telnet://[::1]", "telnet", "[::1]:23", "telnet://[::1]:23"),
         ("ws://192.168.4.1", "ws", "192.168.4.1:8266", "ws://192.168.4.1:8266"),
         ("ws://Board.local:80/", "ws", "board.local:80", "ws://board.local:80"),
+        ("wss://Lab.example", "wss", "lab.example:443", "wss://lab.example:443"),
         ("sim:", "sim", "", "sim:"),
         ("sim://", "sim", "", "sim:"),
         ("sim:?heap=1m", "sim", "", "sim:"),
@@ -132,6 +133,12 @@ def test_a_login_is_read_and_stands_in_neither_key_nor_repr(text, user, password
         assert password not in str(create_link(text).url)
 
 
+def test_whom_a_secure_link_trusts_is_no_part_of_its_key():
+    url = parse_url("wss://:secret@host/?ca=/etc/our%20own+more.pem")
+    assert (url.key, url.password) == ("wss://host:443", "secret")
+    assert url.option("ca", "") == "/etc/our own+more.pem"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -143,7 +150,8 @@ def test_a_login_is_read_and_stands_in_neither_key_nor_repr(text, user, password
         "ws://:secret%0D%03@host",
         "ws://:se?cret@host",
         "ws://host/path?password=secret",
-        "wss://:secret@host",
+        "wss://:secret@host/lab",
+        "ws://:secret@host?ca=x",
         "telnet://me:secret@host:port",
         "telnet://me:secret@host/?password",
         "tcp://me:secret@host",

@@ -189,3 +189,34 @@ def test_a_cancelled_token_creates_nothing(manager):
 def test_options_that_make_no_sense_make_no_manager(options):
     with pytest.raises(ArgumentError, match=next(iter(options))):
         SessionOptions(**options)
+
+
+WRONG = {
+    "code is 5; give it as text": lambda m, s: s(5),
+    "5 is no path on the device": lambda m, s: s.files.read(5),
+    "data of type str cannot be written; give bytes": lambda m, s: s.files.write("/a", "text"),
+    "data of type int cannot be written; give bytes": lambda m, s: s.files.write("/a", 5),
+    "'pin' is no kind and name; write claims=": lambda m, s: Resource("x", claims=["pin"]),
+    "5 is no resource; make it a klemheist.Resource": (
+        lambda m, s: s.resources.register_resource(5)
+    ),
+    r"program=Good: give an instance, Good\(…\)": lambda m, s: m.deploy("sim:", Good),
+    "program=5: give an instance of a klemheist.Program": (
+        lambda m, s: m.session("sim:", program=5).__enter__()
+    ),
+    "wait='soon': give the seconds to wait": (
+        lambda m, s: m.session("sim:", exclusive=True, wait="soon").__enter__()
+    ),
+    "max_retries=0: give at least 1": (
+        lambda m, s: m.execute_with_retry("sim:", lambda _: 1, max_retries=0)
+    ),
+}
+
+
+@pytest.mark.parametrize("told", WRONG)
+def test_what_is_of_a_wrong_kind_is_told_before_anything_is_sent(manager, s, untouched, told):
+    sessions = manager.get_session_stats().active_session_count
+    with pytest.raises(ArgumentError, match=told) as caught:
+        WRONG[told](manager, s)
+    assert "\n" not in str(caught.value)
+    assert manager.get_session_stats().active_session_count == sessions

@@ -184,6 +184,71 @@ def test_one_of_another_session_is_refused(manager, s):
             s.proxy("[]").append(foreign)
 
 
+def test_an_argument_of_a_task_may_be_one(session):
+    @session.task
+    def put(target, value=0.5, *, at=0):
+        target[at] = value
+        return len(target)
+
+    items = session.proxy("items")
+    assert put(items, "first") == 4
+    assert put(items, at=-1, value=session.proxy("thing")) == 4
+    assert put.submit(items, at=1).get() == 4
+    assert session("items[:3]") == ["first", 0.5, [3]]
+    assert session("items[3] is thing")
+
+
+def test_an_argument_of_a_generator_may_be_one(session):
+    @session.task
+    def pop_all(stack):
+        while stack:
+            yield str(stack.pop())
+
+    assert list(pop_all(session.proxy("items"))) == ["{'a': 1}", "[3]", "2.5", "1"]
+    assert session("items") == []
+
+
+def test_an_argument_that_has_gone_or_lives_elsewhere_is_refused(manager, s):
+    @s.task
+    def size(of):
+        return len(of)
+
+    @s.task
+    def each(of):
+        yield from of
+
+    s("x = [1]")
+    items = s.proxy("x")
+    with manager.session("sim:") as other:
+        for call in (size, each, size.submit):
+            with pytest.raises(ArgumentError, match="argument 1: a proxy of another session"):
+                call(other.proxy("[1]"))
+    with pytest.raises(ArgumentError, match="object of type Proxy cannot be sent"):
+        size([items])
+    assert size(items) == 1
+    with pytest.raises(DeviceReset):
+        s("raise SystemExit")
+    for call in (size, lambda each_: next(each(each_))):
+        with pytest.raises(StaleHandle, match="make it again"):
+            call(items)
+    assert size([1, 2]) == 2
+
+
+def test_asyncio_passes_them_too():
+    async def main():
+        async with AsyncSessionManager() as manager, manager.session("sim:") as s:
+
+            @s.task
+            def size(of, more=0):
+                return len(of) + more
+
+            await s("x = {'a': [1, 2]}")
+            x = await s.proxy("x")
+            return await size(x["a"], more=await size(x))
+
+    assert asyncio.run(main()) == 3
+
+
 def test_user_code_sees_no_name_of_ours(s):
     s.proxy("[1]")
     assert s("sorted(globals())") == []
@@ -198,6 +263,12 @@ def test_a_small_board_has_them_too(within):
         assert board.pin0.read_digital() in (0, 1)
         items[0] = 9
         assert list(items) == [9, 2, [3]]
+
+        @session.task
+        def total(of, factor):
+            return (of[0] + of[1]) * factor
+
+        assert (total(items, 2), total(items, 0.5)) == (22, 5.5)
         del board, items
         gc.collect()
         assert within(lambda: held(session) == (0, 0))
