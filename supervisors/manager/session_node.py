@@ -60,7 +60,7 @@ class SessionNode(Supervisor):
         self._stand_ins: dict[EntryKind, ActorRef[Any]] | None = None  # until it ends
         core.spawn = self
 
-    def equip(self, child: Any) -> None:
+    def _equip(self, child: Any) -> None:
         """Tell its Session whose it is: so one spec does for all sessions."""
         if isinstance(child, SessionActor):
             child.core = self.core
