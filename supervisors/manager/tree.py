@@ -141,6 +141,6 @@ class ManagerTree:
             if self._root is None:
                 branches = [child(DynamicSupervisor, id=each) for each in BRANCHES]
                 self._root = Supervisor.start(branches, on_event=self.told.publish)
-            ref = self._root.child(name).ref
+            ref = self._root.running(name)
         assert isinstance(ref, SupervisorRef)
         return ref
