@@ -31,7 +31,9 @@ _numbers = itertools.count(1)
 
 
 class ThreadHandle:
-    """One thread that was started on the device."""
+    """One thread that was started on the device. While it is in use, so is its session."""
+
+    _hold: object = None
 
     def __init__(self, core: SessionCore, record: ThreadRecord) -> None:
         self._core = core
@@ -84,6 +86,7 @@ class RemoteThread:
     """A function that runs in the background on the device each time it is called."""
 
     handle: type[ThreadHandle] = ThreadHandle
+    _hold: object = None
 
     def __init__(self, core: SessionCore, source: Source, *, restart: bool) -> None:
         self._core = core
@@ -108,7 +111,9 @@ class RemoteThread:
             yield core.clean_one(EntryKind.THREAD, record.thread_id)  # it may run all the same
             raise
         watch(core, record)
-        return self.handle(core, record)
+        handle = self.handle(core, record)
+        handle._hold = self._hold  # noqa: SLF001 -- what keeps the session in use
+        return handle
 
 
 class Thread(RemoteThread):

@@ -52,7 +52,7 @@ class Home(Protocol):
 class Finder(Protocol):
     """Finds a session's actor: the user's manager, which lives while a handle has it."""
 
-    def ref_of(self, core: SessionCore, /) -> ActorRef[Any]:
+    def _ref_of(self, core: SessionCore, /) -> ActorRef[Any]:
         """Return the Session actor's ref."""
 
 

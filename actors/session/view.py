@@ -137,7 +137,7 @@ class SessionView:
     @property
     def ref(self) -> ActorRef[Any]:
         """The Session actor, for messages: `tell(Execute(…))`, `ask(Call(…))`."""
-        return self._finder.ref_of(self._core)
+        return self._finder._ref_of(self._core)  # noqa: SLF001 -- no user calls it
 
     def output(
         self, capacity: int = 1024, *, overflow: Overflow | str = Overflow.DROP_OLDEST

@@ -70,6 +70,11 @@ class Entry:
         return self.ref is not None and not self.dead
 
     @property
+    def running(self) -> Any:
+        """The incarnation that runs, or is being stopped; None where none does."""
+        return self.ref if self.alive and self.state is not ChildState.STARTING else None
+
+    @property
     def holds_on(self) -> bool:
         """Whether it still counts as there: alive, its end not dealt with yet, or coming back."""
         return self.ref is not None or self.state is ChildState.RESTARTING

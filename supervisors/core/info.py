@@ -97,7 +97,7 @@ def info_of(entry: Entry, now: float) -> ChildInfo:
     due = entry.next_attempt_at
     return ChildInfo(
         id=entry.spec.id,
-        ref=entry.ref if entry.alive and entry.state != "starting" else None,
+        ref=entry.running,
         state=entry.state,
         type=entry.spec.kind,
         spec=entry.spec,

@@ -64,7 +64,7 @@ class DeviceNode(Supervisor):
 
     def sessions(self) -> SupervisorRef[Any]:
         """Return the supervisor of the sessions."""
-        ref = self.child("sessions").ref
+        ref = self.running("sessions")
         assert isinstance(ref, SupervisorRef)
         return ref
 

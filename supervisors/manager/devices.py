@@ -15,7 +15,6 @@ from klemheist.actors.operation import shielded
 from klemheist.actors.session.claims import Claim, Claims
 from klemheist.actors.session.remote import Numbers
 from klemheist.supervisors.core.child import Restart, child
-from klemheist.supervisors.core.errors import ChildNotFound
 from klemheist.transports.errors import LinkLost
 from klemheist.transports.ports import Finder
 from klemheist.transports.registry import create_link
@@ -107,10 +106,7 @@ class Devices:
 
     def node(self, port: Port) -> DeviceNode | None:
         """Return the device's present node; None where it has none (any more)."""
-        try:
-            ref = self._branch().child(port.url).ref
-        except ChildNotFound:
-            return None
+        ref = self._branch().running(port.url)
         actor = None if ref is None else ref.actor()
         return actor if isinstance(actor, DeviceNode) else None
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 from klemheist.actors.device.debts import Debt
+from klemheist.actors.messages import Cleaned
 from klemheist.actors.operation import Steps, operation
 from klemheist.actors.runtime import TIMERS, Actor, ActorRef, ExitReason, Future
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
@@ -22,7 +23,6 @@ from klemheist.actors.session.remote import Namespace
 from klemheist.actors.session.status import Turn
 from klemheist.actors.session.threads import ThreadCleaner
 from klemheist.supervisors.core.child import ChildSpec, Restart, child
-from klemheist.supervisors.core.errors import ChildNotFound
 from klemheist.supervisors.core.supervisor_spec import SupervisorSpec
 from klemheist.supervisors.tree.ref import SupervisorRef
 from klemheist.supervisors.tree.supervisor import Supervisor
@@ -60,7 +60,7 @@ class SessionNode(Supervisor):
         self._stand_ins: dict[EntryKind, ActorRef[Any]] | None = None  # until it ends
         core.spawn = self
 
-    def equip(self, child: Any) -> None:
+    def _equip(self, child: Any) -> None:
         """Tell its Session whose it is: so one spec does for all sessions."""
         if isinstance(child, SessionActor):
             child.core = self.core
@@ -87,10 +87,7 @@ class SessionNode(Supervisor):
 
     def find(self, kind: EntryKind) -> Actor | None:
         """Return the running tracker of this kind; at the end there is always one."""
-        try:
-            ref = self.child(NAMES[kind]).ref
-        except ChildNotFound:
-            ref = None
+        ref = self.running(NAMES[kind])
         if self._stand_ins is not None and (ref is None or ref.ended.done()):
             ref = self._stand_in(kind, self._stand_ins)
         return None if ref is None else ref.actor()
@@ -120,9 +117,12 @@ class SessionNode(Supervisor):
         stand_ins = self._stand_ins = {}
         core.stop_calls()
         ends = SYSTEM_CLOCK.monotonic() + core.options.resource_cleanup_timeout
-        cleaned = yield core.run_cleanups(ends - SYSTEM_CLOCK.monotonic())
+        cleaned: list[Cleaned] = []
+        if core.held():
+            cleaned += yield core.run_cleanups(ends - SYSTEM_CLOCK.monotonic())
         core.ledger.close()
-        cleaned += yield core.run_cleanups(ends - SYSTEM_CLOCK.monotonic())  # registered meanwhile
+        if core.held():  # it was registered meanwhile, or is owed
+            cleaned += yield core.run_cleanups(ends - SYSTEM_CLOCK.monotonic())
         core.stop_all_calls()
         yield self._close_namespace()
         for ref in stand_ins.values():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from klemheist.actors.session.core import SessionCore
     from klemheist.supervisors.tree.snapshot import Node, Tree
 
-    from .core import ManagerCore
+    from .tree import ManagerTree
 
 MOST_SESSIONS: Final = 1_000
 """Sessions that are told one by one; all are counted."""
@@ -26,7 +26,7 @@ MOST_HELD: Final = 20
 """Things of one session that are told by name; all are counted."""
 
 
-def status_of(core: ManagerCore) -> dict[str, Any]:
+def status_of(core: ManagerTree) -> dict[str, Any]:
     """Return a snapshot that JSON can say; nobody is stopped for it.
 
     Its keys: `pid`, `program`, `version`, `time` (seconds since the epoch), `state`, `sessions`

@@ -156,7 +156,7 @@ class ManagerView:
         """
         self._core.dispose()
 
-    def ref_of(self, core: SessionCore) -> ActorRef[Any]:
+    def _ref_of(self, core: SessionCore) -> ActorRef[Any]:
         """Return the ref of a session's actor: for its handle, which keeps the manager so.
 
         Raises:

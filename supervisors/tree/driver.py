@@ -95,7 +95,7 @@ class Driver(Teller):
         """
         done()
 
-    def equip(self, child: Any) -> None:
+    def _equip(self, child: Any) -> None:
         """Give a new child what it needs and its spec does not say, before it starts.
 
         Args:
@@ -255,7 +255,7 @@ class Driver(Teller):
     def _prepare(self, spec: ChildSpec, watch: Watch, actor: Any) -> None:
         """Tell a new child whose it is, before it starts."""
         introduce(actor, spec, self._actor_self)
-        self.equip(actor)
+        self._equip(actor)
         actor.actor_ref.watcher = watch
         if isinstance(actor, Maker):
             if self._makers is None:

@@ -186,6 +186,10 @@ class SupervisorRef(ActorRef[A]):
         """
         return self._supervisor().child(_named(id))
 
+    def running(self, id: Hashable) -> ActorRef[Any] | None:  # noqa: A002  the field's name
+        """The ref of the child `id` while it runs; None while it does not, or is not there."""
+        return self._supervisor().running(id)
+
     def child_spec(self, id: Hashable) -> ChildSpec:  # noqa: A002  the field's name
         """One child's spec.
 

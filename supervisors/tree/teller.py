@@ -26,6 +26,7 @@ class Teller(Actor):
 
     # Most supervisors need none of these: they stand here once, and in one that differs.
     name: str | None = None
+    """What it is registered as, while it lives."""
     _released = False
     _on_event: Callable[[told.TreeEvent], object] | None = None
     _awaited: dict[Hashable, Future[ActorRef[Any]]] | None = None

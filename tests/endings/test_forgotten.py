@@ -54,6 +54,7 @@ PARTS = {
     "executor": lambda s: s.executor,
     "a task": lambda s: s.task(source="def f():\n return 1"),
     "a thread": lambda s: s.thread(source="def f():\n yield 1"),
+    "a thread that runs": lambda s: s.thread(source="def f():\n while True:\n  yield 1")(),
     "its program": lambda s: s.program,
     "a task of its program": lambda s: s.program.add,
 }

@@ -59,6 +59,18 @@ def test_a_second_claim_of_the_same_session_is_the_first_one(s):
 
 
 @pytest.mark.req("SES-017")
+def test_what_is_registered_anew_in_its_own_cleanup_has_only_its_new_claims(manager, s):
+    def renew(cancel):
+        claims = [("pin", 2), ("pin", 3)]
+        s.resources.register_resource(Resource("bus", resource_id="mine", claims=claims))
+
+    first = Resource("bus", renew, resource_id="mine", claims=[("pin", 1), ("pin", 2)])
+    s.resources.register_resource(first)
+    s.resources.cleanup_resources()
+    assert [claim.name for claim in manager.claims()] == ["2", "3"]
+
+
+@pytest.mark.req("SES-017")
 def test_a_resource_claims_all_it_needs_or_nothing(manager, s):
     s.resources.register_resource(Resource("bus", resource_id="mine", claims=[("pin", 4)]))
     with manager.session("sim:") as other:

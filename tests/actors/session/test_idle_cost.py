@@ -11,6 +11,7 @@ from loguru import logger
 from klemheist import AsyncSession, Session, SessionOptions
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.session.core import SessionCore
+from klemheist.actors.session.remote import Numbers
 from klemheist.supervisors.manager.idle import AT_ONCE, IdleWatch
 
 PARTS = ("program", "resources", "files", "executor", "device")
@@ -108,6 +109,19 @@ def test_a_deployment_that_was_registered_before_the_first_call_stays(s):
     s.resources.register_deployed_method("mine()", "hash")
     assert s("1 + 1") == 2
     assert s.resources.is_method_deployed("mine()", "hash")
+
+
+def test_namespaces_that_are_made_at_once_have_numbers_of_their_own():
+    numbers, found = Numbers(), []
+    threads = [
+        threading.Thread(target=lambda: found.extend(numbers.namespace() for _ in range(2000)))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5.0)
+    assert len(set(found)) == 16_000
 
 
 # -- the idle limit
