@@ -16,6 +16,7 @@ import { Pins, Timers } from "./machine.mjs";
 const [interpreterPath, heapBytes, lifeline, folder] = process.argv.slice(2);
 const { loadMicroPython } = await import(pathToFileURL(interpreterPath).href);
 const machineSource = readFileSync(new URL("./machine.upy", import.meta.url), "utf8");
+const warmSource = readFileSync(new URL("./warm.upy", import.meta.url));
 
 const CTRL_A = 1, CTRL_B = 2, CTRL_C = 3, CTRL_D = 4, CTRL_E = 5, CR = 13;
 const RAW_BANNER = Buffer.from("raw REPL; CTRL-B to exit\r\n>");
@@ -73,6 +74,21 @@ async function boot() {
   mp.replInit();
 }
 
+/**
+ * Firmware is compiled ahead; here the engine compiles each function when it is first called, and
+ * some again after a thousand calls. So what every session needs runs twice, unheard, before the
+ * first prompt.
+ */
+async function powerOn() {
+  port.muted = true;
+  await boot();
+  wasm.mp_js_repl_process_char(CTRL_A);
+  board.raw = true;
+  for (const byte of [...warmSource, CTRL_D, ...warmSource, CTRL_D]) process1(byte);
+  port.muted = false;
+  process1(CTRL_B); // as a boot, it says what board this is
+}
+
 /** A soft reset comes back in the mode it was asked in, as firmware does. */
 async function reset() {
   const raw = board.raw && !board.hardReset;
@@ -121,7 +137,7 @@ function process1(byte) {
   return result !== 0 || board.hardReset;
 }
 
-await boot();
+await powerOn();
 for (;;) {
   // Output goes out when nothing more is there to be done: one write, one wake-up of the reader.
   if (port.empty) {

@@ -338,7 +338,7 @@ def test_a_damaged_description_of_the_board_is_not_believed():
     bad.attach()
     assert bad.down.hit
     assert list(bad.firmware) == list(clean.firmware)
-    assert bad.board.commands.count(PROBE) == 3
+    assert bad.board.commands.count(PROBE) == 2
 
 
 def test_a_soft_reset_that_did_not_arrive_is_asked_for_again():
