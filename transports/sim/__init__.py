@@ -30,7 +30,7 @@ __all__ = ["HOST", "SimLink", "board_folder", "find_node", "host_command", "inte
 
 HOST = Path(__file__).with_name("host.mjs")
 _FLAGS: Final = ("--v8-pool-size=1",)
-"""One thread to compile in the background: four keep the interpreter, and us, from the processor."""
+"""One thread compiles in the background: four keep the interpreter, and us, from the processor."""
 _KERNEL_WATCHES: Final = sys.platform == "linux"
 """Whether the kernel can kill a process when a pipe ends (F_SETSIG)."""
 
