@@ -107,7 +107,7 @@ def _session_goals(board: str, results: Results) -> list[Goal]:
     ]
     if board == "sim:":
         text = "a cold session on an open link, probe included"
-        goals.insert(0, Goal(board, text, 25.0, "ms", _in_ms(cold)))
+        goals.insert(0, Goal(board, text, 10.0, "ms", _in_ms(cold)))
     return goals
 
 

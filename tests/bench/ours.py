@@ -201,7 +201,8 @@ def _round_trips_of_first_session(url: str) -> int:
         board.bare.enter().leave()
         FIRMWARE.clear()
         with board.handed_over() as link, SessionManager() as manager:
-            return _round_trips(link, lambda: manager.create_session(url))
+            held: list[Session] = []  # one that is let go is ended, which takes one more
+            return _round_trips(link, lambda: held.append(manager.create_session(url)))
 
 
 # -- recovery -------------------------------------------------------------------------------------

@@ -145,14 +145,15 @@ def e(n,j,v):
 )
 
 
-def first_half(boot: str, count: int) -> list[str]:
+def first_half(boot: str, count: int, most: int = LONGEST_STATEMENT) -> list[str]:
     """Return the agent's source, statement by statement, to be executed in its own namespace.
 
     Args:
         boot: the random id of this boot.
         count: the random count that this generation's calls begin with.
+        most: bytes of a statement.
     """
-    return list(gather([*_CORE, f"q=[{count},-1,63,{boot!r},0]"]))
+    return list(gather([*_CORE, f"q=[{count},-1,63,{boot!r},0]"], most))
 
 
 def second_half() -> list[str]:
@@ -219,10 +220,14 @@ def pieces(way: Way, statement: str, room: int) -> list[bytes]:
 def proved(way: Way, statement: str, index: int) -> bytes:
     """Return the command that executes an assembled statement if it is whole, and says `index`."""
     proof = b"%s(%s)==%d" % (way.check, way.name, checksum(statement.encode()))
-    return b"%s and print(%s or %d)" % (proof, way.run, index)
+    said = b"print(%s or %d)" % (way.run, index) if index else way.run
+    return b"%s and %s" % (proof, said)
 
 
-def whole(way: Way, statement: str, index: int) -> bytes:
-    """Return the one command that assembles, proves and executes a statement."""
+def whole(way: Way, statement: str, index: int = 0) -> bytes:
+    """Return the one command that assembles, proves and executes a statement.
+
+    Without an index it says nothing.
+    """
     literal = repr(statement.encode()).encode()
     return b"%s=%s;%s" % (way.name, literal, proved(way, statement, index))

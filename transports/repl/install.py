@@ -14,7 +14,11 @@ FIRST_STATEMENT: Final = 100
 """What the first statement of a half says when it has run; the others count on."""
 ROOM: Final = 6_000
 """Free bytes that the second half needs while it is compiled (measured); it keeps 1,500 of them."""
+LONG: Final = 4096
+"""Bytes of a line, and of a statement, for a board that reads whatever comes."""
 COLLECT: Final = b"__import__('gc').collect()"
+_HAND_OVER: Final = b"_k=_a['k'];del _a;"
+_SAY_SO: Final = b"print('_a'not in globals()and callable(_k)and %d)" % FIRST_STATEMENT
 
 
 class _Full(Exception):  # noqa: N818 -- a signal within this module
@@ -34,17 +38,32 @@ def install(board: Board, boot: str, count: int) -> Procedure[None]:
     """
     board.boot = ""
     board.whole, board.lacking = False, None
-    statements = agent.first_half(boot, count)
+    send = _send_at_once if board.credit > LONG else _send_in_turn
     try:
         try:
-            yield from _send(board, agent.AT_FIRST, statements)
+            yield from send(board, boot, count)
         except _Full:
             yield from exchange(COLLECT)  # an earlier agent may be lying there
-            yield from _send(board, agent.AT_FIRST, statements)
+            yield from send(board, boot, count)
     except _Full as error:
         raise Silent(f"the agent does not fit: {error}") from None
-    yield from _hand_over()
     board.boot, board.count = boot, count
+
+
+def _send_at_once(_: Board, boot: str, count: int) -> Procedure[None]:
+    """Send all of it in one line: round trips are most of what it takes.
+
+    What does not arrive whole is not executed, and hands nothing over.
+    """
+    (statement,) = agent.first_half(boot, count, LONG)
+    whole = agent.whole(agent.AT_FIRST, statement)
+    line = b";".join((agent.BEGIN, whole, _HAND_OVER + _SAY_SO))
+    yield from _executed([line], b"%d" % FIRST_STATEMENT)
+
+
+def _send_in_turn(board: Board, boot: str, count: int) -> Procedure[None]:
+    yield from _send(board, agent.AT_FIRST, agent.first_half(boot, count))
+    yield from _hand_over()
 
 
 def complete(board: Board) -> Procedure[bool]:
@@ -83,7 +102,7 @@ def _has_room(board: Board) -> Procedure[bool]:
 
 def _hand_over() -> Procedure[None]:
     """Give the agent its name, and forget its namespace in `__main__`."""
-    for line in (b"_k=_a['k'];del _a;", b"") * ATTEMPTS:
+    for line in (_HAND_OVER, b"") * ATTEMPTS:
         reply = yield from exchange(line + b"print(callable(_k),'_a'in globals())")
         if reply.output.split() == [b"True", b"False"]:
             return

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["HOST", "SimLink", "board_folder", "find_node", "host_command", "interpreter_path"]
 
 HOST = Path(__file__).with_name("host.mjs")
+_FLAGS: Final = ("--v8-pool-size=1",)
+"""One thread compiles in the background: four keep the interpreter, and us, from the processor."""
 _KERNEL_WATCHES: Final = sys.platform == "linux"
 """Whether the kernel can kill a process when a pipe ends (F_SETSIG)."""
 
@@ -56,7 +58,7 @@ def host_command(url: DeviceURL, *, lifeline: int = -1, timeout: float = 60.0) -
     interpreter = interpreter_path(node, timeout=timeout)
     heap = url.option("heap", str(DEFAULT_HEAP_BYTES))
     folder = [str(board_folder(url.target))] if url.target else []
-    return [str(node), str(HOST), str(interpreter), heap, str(lifeline), *folder]
+    return [str(node), *_FLAGS, str(HOST), str(interpreter), heap, str(lifeline), *folder]
 
 
 class SimLink(FdLink):

@@ -1,6 +1,8 @@
 // The serial port of the embedded board: standard input and output, and Ctrl-C while code runs.
-import { constants, openSync, readSync, writeSync } from "node:fs";
-import { Worker } from "node:worker_threads";
+import { createRequire } from "node:module";
+
+const require = createRequire(import.meta.url); // see host.mjs
+const { constants, openSync, readSync, writeSync } = require("node:fs");
 
 const CTRL_C = 3;
 const EINTR = 27; // musl's numbers, which this interpreter has
@@ -62,6 +64,7 @@ export class Console {
    * is there, output of code goes out as it is written.
    */
   #watch() {
+    const { Worker } = require("node:worker_threads");
     this.#watcher = new Worker(new URL("./watcher.mjs", import.meta.url), {
       workerData: { shared: this.#shared, lifeline: this.#lifeline },
     });

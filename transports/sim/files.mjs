@@ -4,10 +4,13 @@
 // and what a command changed is written through when the command ends, and before anything that it
 // prints after closing the file: who reads that it is there may kill the board. Each file by write
 // and rename: killing loses at most what the running command has told nothing of, never half a file.
-import {
+import { createRequire } from "node:module";
+
+const require = createRequire(import.meta.url); // see host.mjs
+const {
   existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync,
-} from "node:fs";
-import { dirname, join } from "node:path";
+} = require("node:fs");
+const { dirname, join } = require("node:path");
 
 const SYSTEM = new Set(["dev", "proc"]);
 

@@ -7,15 +7,21 @@
 // worker (watcher.mjs) sends output that running code leaves lying and, where the system does not
 // do it for us, ends the process when the lifeline ends, however busy this thread is. One file a concern: console.mjs (bytes), files.mjs
 // (the visible file system), machine.upy (Pin, Timer, reset), and here the life of the board.
-import { readFileSync } from "node:fs";
-import { pathToFileURL } from "node:url";
+import { createRequire } from "node:module";
 import { Console } from "./console.mjs";
 import { Disk, hideSystemFolders } from "./files.mjs";
 import { Pins, Timers } from "./machine.mjs";
 
-const [interpreterPath, heapBytes, lifeline, folder] = process.argv.slice(2);
+// Required and not imported: who imports `node:fs` waits until its streams are loaded as well.
+const require = createRequire(import.meta.url);
+const { readFileSync } = require("node:fs");
+const { pathToFileURL } = require("node:url");
+
+// Taken out: the interpreter's module looks there whether it is the program itself.
+const [, interpreterPath, heapBytes, lifeline, folder] = process.argv.splice(1);
 const { loadMicroPython } = await import(pathToFileURL(interpreterPath).href);
 const machineSource = readFileSync(new URL("./machine.upy", import.meta.url), "utf8");
+const warmSource = readFileSync(new URL("./warm.upy", import.meta.url));
 
 const CTRL_A = 1, CTRL_B = 2, CTRL_C = 3, CTRL_D = 4, CTRL_E = 5, CR = 13;
 const RAW_BANNER = Buffer.from("raw REPL; CTRL-B to exit\r\n>");
@@ -42,6 +48,18 @@ WebAssembly.instantiate = async (bytes, imports) => {
   return { module: compiled, instance };
 };
 
+/** Load the interpreter, which only looks whether there is a `crypto`: Node takes long to make it. */
+async function load(options) {
+  const crypto = Object.getOwnPropertyDescriptor(globalThis, "crypto");
+  if (crypto === undefined) return loadMicroPython(options);
+  Object.defineProperty(globalThis, "crypto", { value: null, configurable: true });
+  try {
+    return await loadMicroPython(options);
+  } finally {
+    Object.defineProperty(globalThis, "crypto", crypto);
+  }
+}
+
 /** What `machine.upy` sees as `js.klemheist`. */
 globalThis.klemheist = {
   pins,
@@ -55,7 +73,7 @@ globalThis.klemheist = {
 async function boot() {
   timers.clear();
   const memory = board.ram?.FS ?? null;
-  const mp = await loadMicroPython({
+  const mp = await load({
     heapsize: Number(heapBytes), linebuffer: false,
     stdin: () => null, stdout: () => {}, stderr: () => {},
   });
@@ -71,6 +89,21 @@ async function boot() {
   port.attach(mp, wasm);
   board.ram = mp;
   mp.replInit();
+}
+
+/**
+ * Firmware is compiled ahead; here the engine compiles each function when it is first called, and
+ * some again after a thousand calls. So what every session needs runs twice, unheard, before the
+ * first prompt.
+ */
+async function powerOn() {
+  port.muted = true;
+  await boot();
+  wasm.mp_js_repl_process_char(CTRL_A);
+  board.raw = true;
+  for (const byte of [...warmSource, CTRL_D, ...warmSource, CTRL_D]) process1(byte);
+  port.muted = false;
+  process1(CTRL_B); // as a boot, it says what board this is
 }
 
 /** A soft reset comes back in the mode it was asked in, as firmware does. */
@@ -121,7 +154,7 @@ function process1(byte) {
   return result !== 0 || board.hardReset;
 }
 
-await boot();
+await powerOn();
 for (;;) {
   // Output goes out when nothing more is there to be done: one write, one wake-up of the reader.
   if (port.empty) {

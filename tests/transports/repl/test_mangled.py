@@ -338,7 +338,17 @@ def test_a_damaged_description_of_the_board_is_not_believed():
     bad.attach()
     assert bad.down.hit
     assert list(bad.firmware) == list(clean.firmware)
-    assert bad.board.commands.count(PROBE) == 3
+    assert bad.board.commands.count(PROBE) == 2
+
+
+@pytest.mark.parametrize("damaged", [b"*22)", b"*4)", b"*6)", b"*3)", b"*0)", b"*)"])
+def test_a_damaged_question_for_the_description_is_asked_again(damaged):
+    clean, bad = ModelDriver(ModelBoard()), ModelDriver(ModelBoard())
+    clean.attach()
+    bad.up = Once(b"*2)", damaged)
+    bad.attach()
+    assert bad.up.hit
+    assert list(bad.firmware) == list(clean.firmware)
 
 
 def test_a_soft_reset_that_did_not_arrive_is_asked_for_again():
