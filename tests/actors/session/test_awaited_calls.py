@@ -11,7 +11,7 @@ import pytest
 
 import klemheist
 from klemheist.actors.device.runner import Runner
-from klemheist.transports import fdlink
+from klemheist.transports import lease
 from tests.ends import crash
 
 LONG = 60.0
@@ -69,7 +69,7 @@ async def answers(task):
 
 
 def test_quick_calls_change_no_thread(run, monkeypatch):
-    monkeypatch.setattr(fdlink, "LEASE_SECONDS", LONG)
+    monkeypatch.setattr(lease, "LEASE_SECONDS", LONG)
 
     async def quick(session, step):
         await step(1, 0)
