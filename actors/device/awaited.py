@@ -149,17 +149,21 @@ class Awaiting(Actor):
         if line is None:
             return None
         port.meter.begin()
-        now = self._watch.now()
-        cancel = partial(self.post, self._cancel_awaited)
-        self._awaited = awaited = AwaitedCall(port.present_link, make_call, owner, now, cancel)
-        self._runner.reserved = True
         try:
             self._links.write(talk.begin(step_of(line[1], line[0])))
-            self._watch.by(now + GRACE)
         except KeyboardInterrupt:
-            awaited.cancel("interrupted from the keyboard")
+            self._sent(make_call, owner).cancel("interrupted from the keyboard")
             raise
-        return awaited
+        return self._sent(make_call, owner)
+
+    def _sent(self, make_call: MakeCall, owner: str) -> AwaitedCall:
+        """Remember the call; afterwards, for the board is at it already."""
+        now = self._watch.now()
+        cancel = partial(self.post, self._cancel_awaited)
+        self._awaited = AwaitedCall(self.port.present_link, make_call, owner, now, cancel)
+        self._runner.reserved = True
+        self._watch.by(now + GRACE)
+        return self._awaited
 
     def is_awaited(self, outcomes: list[Outcome]) -> bool:
         """Give the awaited call what has come, where that is its value and nothing else."""
