@@ -11,6 +11,7 @@ from __future__ import annotations
 import select
 import sys
 import weakref
+from _thread import get_ident
 from asyncio import get_running_loop
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 _readers: weakref.WeakKeyDictionary[AbstractEventLoop, LoopReader | None]
 _readers = weakref.WeakKeyDictionary()
 """Of each loop that links are lent to; None where it cannot read for us."""
+
+_awake: set[int] = set()
+"""The threads whose loops are in their readers of ours."""
 
 
 class LoopReader:
@@ -66,10 +70,23 @@ class LoopReader:
             self._epoll.close()
 
     def _ready(self) -> None:
-        for fd, _ in self._epoll.poll(0):
-            handler = self._handlers.get(fd)
-            if handler is not None:  # else it was taken back just now
-                handler()
+        here = get_ident()
+        _awake.add(here)
+        try:
+            for fd, _ in self._epoll.poll(0):
+                handler = self._handlers.get(fd)
+                if handler is not None:  # else it was taken back just now
+                    handler()
+        finally:
+            _awake.discard(here)
+
+
+def is_awake(thread: int) -> bool:
+    """Whether the loop of that thread reads for us just now, and goes on by itself afterwards.
+
+    Not so where a signal's handler runs in a loop that sleeps: that one must be woken.
+    """
+    return thread in _awake
 
 
 def running() -> LoopReader | None:

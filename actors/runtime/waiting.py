@@ -10,6 +10,8 @@ from _thread import LockType, allocate_lock, get_ident
 from asyncio import get_running_loop
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from klemheist.transports.loops import is_awake
+
 from .here import HERE
 
 if TYPE_CHECKING:
@@ -61,9 +63,9 @@ def suspend_until(subscribe: Subscribe) -> Generator[Any, None, None]:
 
     def call(_: Any) -> None:
         try:
-            if get_ident() != here:
+            if get_ident() != here or not is_awake(here):
                 loop.call_soon_threadsafe(_wake, woken)
-            elif not woken.done():  # the loop itself has read what was waited for: it is awake
+            elif not woken.done():  # it has read what was waited for by itself
                 woken.set_result(None)
         except RuntimeError:
             return  # the loop is closed: nobody waits any more
