@@ -16,16 +16,15 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from klemheist.transports import loops, reactor
+from klemheist.transports import reactor
 from klemheist.transports.errors import LinkError, LinkLost
+from klemheist.transports.lease import Lease
 from klemheist.transports.link import DRIVE_SECONDS, MAX_UNSENT
-from klemheist.transports.reactor import LEASE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from klemheist.transports.link import Receiver, Reset
-    from klemheist.transports.loops import LoopReader
     from klemheist.transports.url import DeviceURL
 
 READ_BYTES = 65536
@@ -52,16 +51,11 @@ class FdLink:
         self._read_fd = self._write_fd = -1
         self._receiver: Receiver | None = None
         self._reactor: reactor.Reactor | None = None
+        self._lease: Lease | None = None
         self._reading = threading.RLock()  # held in callbacks; re-entrant: they may close
         self._writing = threading.Lock()
         self._driving = threading.Lock()
         self._poll: select.poll | None = None
-        self._driven = False
-        """Whether a waiting thread reads; with `_lent` and all else behind `_writing`."""
-        self._lent: LoopReader | None = None
-        self._lent_until = 0.0
-        self._lease = False
-        """Whether the I/O thread looks how long it is lent."""
         self._unsent: deque[bytes] = deque()
         self._unsent_bytes = 0
         self._live = self._opened = False
@@ -101,7 +95,8 @@ class FdLink:
         self._receiver = receiver
         self._live = True
         self._reactor = reactor.acquire()
-        self._reactor.register(self._read_fd, reactor.READ, self._ready)
+        self._lease = Lease(self._reactor, self._read_fd, self._ready)
+        self._lease.begin()
 
     def write(self, data: bytes) -> None:
         """See `Link.write`."""
@@ -144,16 +139,22 @@ class FdLink:
             self._driving.release()
 
     def _drive(self, done: Callable[[], bool], window: float) -> None:
-        poll = self._poll
-        if poll is None or not self._take_over():
+        lease, poll = self._lease, self._poll
+        if lease is None or poll is None or not lease.take_over():
             return
         try:
             end = monotonic() + window
             while not done() and self._live and (left := end - monotonic()) > 0:
                 if poll.poll(left * 1000):
-                    self._readable()
+                    with self._reading:
+                        self._readable()
         finally:  # whatever happened, a Ctrl-C of the user included, somebody reads on
-            self._give_back()
+            lease.give_back()
+
+    def lend(self) -> None:
+        """See `Link.lend`."""
+        if self._lease is not None:
+            self._lease.lend()
 
     def exchange(
         self, begin: Callable[[], bytes], take: Callable[[bytes], bool], window: float
@@ -174,8 +175,8 @@ class FdLink:
     def _exchange(
         self, begin: Callable[[], bytes], take: Callable[[bytes], bool], window: float
     ) -> bool:
-        poll = self._poll
-        if poll is None or not self._take_over():
+        lease, poll = self._lease, self._poll
+        if lease is None or poll is None or not lease.take_over():
             return False
         try:
             self.write(begin())
@@ -187,71 +188,8 @@ class FdLink:
                 if not data or take(data):
                     break
         finally:  # the I/O thread sees an end of the stream again, and tells
-            self._give_back()
+            lease.give_back()
         return True
-
-    # -- who reads: the I/O thread, a thread that waits (`_driven`), or an event loop (`_lent`)
-
-    def lend(self) -> None:
-        """Let the event loop that runs on this thread read, while its tasks make calls.
-
-        For a task that awaits an answer anyhow, at each call: the I/O thread reads on soon after
-        the last one (`LEASE_SECONDS`), or when another thread waits. Does nothing where the loop
-        cannot read.
-        """
-        reader = loops.running()
-        self._lent_until = monotonic() + LEASE_SECONDS
-        if reader is self._lent or reader is None:
-            return
-        with self._writing:
-            owner = self._reactor
-            if not self._live or self._driven or owner is None:
-                return
-            if self._lent is not None:
-                self._unlend()
-            elif not owner.pause(self._read_fd):
-                return
-            self._lent = reader
-            reader.watch(self._read_fd, self._ready)
-            if not self._lease:
-                self._lease = True
-                owner.lent(self._lease_over)
-
-    def _lease_over(self, now: float) -> bool:
-        """On the I/O thread: take over from a loop that makes no calls."""
-        with self._writing:
-            if self._lent is not None:
-                if now < self._lent_until:
-                    return False
-                self._unlend()
-                assert self._reactor is not None
-                self._reactor.resume(self._read_fd)
-            self._lease = False
-            return True
-
-    def _unlend(self) -> None:
-        lent, self._lent = self._lent, None
-        if lent is not None:
-            lent.unwatch(self._read_fd)
-
-    def _take_over(self) -> bool:
-        """Let this thread read alone, from whoever does; False where it cannot be."""
-        with self._writing:
-            owner = self._reactor
-            if not self._live or owner is None:
-                return False
-            if self._lent is not None:
-                self._unlend()
-            elif not owner.pause(self._read_fd):
-                return False
-            self._driven = True
-            return True
-
-    def _give_back(self) -> None:
-        with self._writing:
-            self._driven = False
-            if self._live and self._reactor is not None:
-                self._reactor.resume(self._read_fd)
 
     def _read(self) -> bytes:
         try:
@@ -318,7 +256,7 @@ class FdLink:
             self._reactor.unregister(self._write_fd)
 
     def _ready(self) -> None:
-        """On the I/O thread, which never waits: whoever holds the lock is reading or closing."""
+        """In the I/O thread or a loop, neither of which waits: who has the lock reads or closes."""
         if self._reading.acquire(blocking=False):
             try:
                 self._readable()
@@ -326,20 +264,20 @@ class FdLink:
                 self._reading.release()
 
     def _readable(self) -> None:
-        with self._reading:
-            if not self._live:
-                return
-            try:
-                data = os.read(self._read_fd, READ_BYTES)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                self._lose(error)
-                return
-            if not data:
-                self._lose(None)
-                return
+        """Read once, and deliver; `_reading` is held."""
+        if not self._live:
+            return
+        try:
+            data = os.read(self._read_fd, READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lose(error)
+            return
+        if data:
             self._deliver(data)
+        else:
+            self._lose(None)
 
     def _deliver(self, data: bytes) -> None:
         assert self._receiver is not None
@@ -362,8 +300,8 @@ class FdLink:
         self._receiver.lost(lost)
 
     def _forget(self, reactor_: reactor.Reactor) -> None:
-        self._unlend()
-        reactor_.unregister(self._read_fd)
+        if self._lease is not None:
+            self._lease.end()
         reactor_.unregister(self._write_fd)
 
     def _loss(self, error: OSError | None) -> LinkError:

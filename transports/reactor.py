@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
 
-LEASE_SECONDS = 0.02
-"""A loop reads a link for so long after its last call there: what one that is stuck can delay."""
+LOOK_SECONDS = 0.02
+"""How often it looks after what is lent to loops; while nothing is, it sleeps without an end."""
 
 _JOIN_SECONDS = 5.0
 _lock = threading.Lock()
@@ -77,19 +77,20 @@ class Reactor:
         if self._epoll is not None:
             self._epoll.register(fd, select.EPOLLIN)
 
-    def lent(self, take_back: Callable[[float], bool]) -> None:
-        """Call `take_back(now)` on the I/O thread every `LEASE_SECONDS`, until it returns True."""
+    def look_after(self, is_over: Callable[[float], bool]) -> None:
+        """Call `is_over(now)` on the I/O thread every `LOOK_SECONDS`, until it returns True."""
         with self._lending:
             first = not self._lent
-            self._lent.append(take_back)
+            self._lent.append(is_over)
         if first:
             self._wake()  # it sleeps without an end
 
-    def _take_back(self) -> None:
+    def _look(self) -> None:
         now = monotonic()
-        over = [take_back for take_back in tuple(self._lent) if take_back(now)]
+        over = [is_over for is_over in tuple(self._lent) if is_over(now)]
         with self._lending:  # not around the calls: who lends holds a lock that they take
-            self._lent = [take_back for take_back in self._lent if take_back not in over]
+            for is_over in over:  # the older one, where it has come again meanwhile
+                self._lent.remove(is_over)
 
     def inside(self) -> bool:
         """Whether this is the I/O thread."""
@@ -98,13 +99,13 @@ class Reactor:
     def _run(self) -> None:
         ready = self._selector.select
         while not self._ended:
-            for key, _ in ready(LEASE_SECONDS if self._lent else None):
+            for key, _ in ready(LOOK_SECONDS if self._lent else None):
                 try:
                     key.data()
                 except Exception:  # noqa: BLE001 - a receiver's bug must not stop other links
                     logger.exception("a link's receiver failed; the bytes it was given are lost")
             if self._lent:
-                self._take_back()
+                self._look()
         self._woken()  # what was asked for while it ended
         self._selector.close()
         if self._epoll is not None:

@@ -9,14 +9,32 @@ can befall a call is then done as ever. Nothing is sent twice.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from klemheist.actors.runtime.actor import Actor
+from klemheist.actors.runtime.inbox import InlineInbox
+from klemheist.actors.runtime.items import Item, reject
+from klemheist.transports.errors import LinkLost
+from klemheist.transports.repl.conversation import Outcome
+from klemheist.transports.repl.frames import FrameKind
+from klemheist.transports.repl.lines import step_of
+from klemheist.transports.repl.procedures import one_line
 
 from .call import Call, CallFuture
+from .runner import GRACE
+from .states import DeviceState
 
 if TYPE_CHECKING:
     from klemheist.transports.link import Link
+    from klemheist.transports.repl.conversation import Conversation
 
     from .express import MakeCall
+    from .intake import Intake
+    from .linkage import Linkage
+    from .port import Port
+    from .runner import Runner
+    from .watch import Watch
 
 
 class AwaitedCall(CallFuture):
@@ -56,3 +74,142 @@ class AwaitedCall(CallFuture):
 
     def _cancel_it(self, reason: str | None) -> None:
         self._cancel_call(self, reason)
+
+
+class Awaiting(Actor):
+    """The Device's part in it."""
+
+    port: Port
+    _intake: Intake
+    _links: Linkage
+    _runner: Runner
+    _talk: Conversation
+    _watch: Watch
+    _awaited: AwaitedCall | None = None
+
+    def go_on(self, call: Call, began: float) -> None:
+        """Go on with the call of a line that was sent at `began`."""
+        raise NotImplementedError
+
+    def _cancel(self, call: Call, reason: str | None) -> None:
+        raise NotImplementedError
+
+    # -- from any thread
+
+    def call_soon(
+        self, entry: int, plain: tuple[Any, ...], make_call: MakeCall, owner: str
+    ) -> AwaitedCall | None:
+        """Send a call on the thread of an event loop, if the device is idle.
+
+        Args:
+            entry: of the function table.
+            plain: the arguments.
+            make_call: makes the call that goes on with the line where that is needed.
+            owner: whose it is.
+
+        Returns:
+            The future of the frame of its value, or of the value; None where nothing was sent.
+        """
+        inbox = self._actor_inbox
+        assert isinstance(inbox, InlineInbox)
+        if not inbox.enter():
+            return None
+        try:
+            return self._call_soon(entry, plain, make_call, owner)
+        except Exception as error:  # a bug of ours: it crashes the actor, as in any turn
+            self._actor_failed(error, None)
+            raise LinkLost(f"{self.port.url}: {error!r}", maybe_executed=True) from error
+        finally:
+            inbox.leave()
+
+    def hear(self, number: int, data: bytes) -> None:
+        """Take bytes of the link of that number: here and now, if no thread has a turn."""
+        inbox = self._actor_inbox
+        assert isinstance(inbox, InlineInbox)
+        if not inbox.enter():
+            self.post(self._links.heard, number, data)
+            return
+        try:
+            self._links.heard(number, data)
+        except BaseException as error:  # noqa: BLE001 -- as in any turn
+            self._actor_failed(error, None)
+        finally:
+            inbox.leave()
+
+    # -- on a turn
+
+    def _call_soon(
+        self, entry: int, plain: tuple[Any, ...], make_call: MakeCall, owner: str
+    ) -> AwaitedCall | None:
+        port, talk = self.port, self._talk
+        idle = port.state is DeviceState.UP and not self._runner.active and not self._intake
+        if not idle or not talk.at_prompt or port.link is None:
+            return None
+        line = one_line(port.board, entry, plain)
+        if line is None:
+            return None
+        port.meter.begin()
+        try:
+            self._links.write(talk.begin(step_of(line[1], line[0])))
+        except KeyboardInterrupt:
+            self._sent(make_call, owner).cancel("interrupted from the keyboard")
+            raise
+        return self._sent(make_call, owner)
+
+    def _sent(self, make_call: MakeCall, owner: str) -> AwaitedCall:
+        """Remember the call; afterwards, for the board is at it already."""
+        now = self._watch.now()
+        cancel = partial(self.post, self._cancel_awaited)
+        self._awaited = AwaitedCall(self.port.present_link, make_call, owner, now, cancel)
+        self._runner.reserved = True
+        self._watch.by(now + GRACE)
+        return self._awaited
+
+    def is_awaited(self, outcomes: list[Outcome]) -> bool:
+        """Give the awaited call what has come, where that is its value and nothing else."""
+        awaited, reply = self._awaited, outcomes[0].reply
+        if awaited is None:
+            return False
+        frame = reply.frame if reply is not None and len(outcomes) == 1 else None
+        if frame is None or frame.kind is not FrameKind.VALUE:
+            self._make_ordinary()
+            return False
+        self._taken_out()
+        port = self.port
+        port.meter.end()
+        port.board.taken()
+        port.counters.calls += 1
+        awaited.set(frame)
+        return True
+
+    def keep_awaited(self) -> None:
+        """Let the awaited call be told what all others are: nobody drives the device any more."""
+        awaited = self._taken_out()
+        if awaited is not None:
+            self._intake.adopt(awaited.become_ordinary(), awaited.began)
+
+    def _make_ordinary(self) -> None:
+        """Go on with the awaited call as with any other."""
+        awaited = self._taken_out()
+        if awaited is not None:
+            self.go_on(awaited.become_ordinary(), awaited.began)
+
+    def _taken_out(self) -> AwaitedCall | None:
+        awaited, self._awaited = self._awaited, None
+        self._runner.reserved = False
+        return awaited
+
+    def _cancel_awaited(self, awaited: AwaitedCall, reason: str | None) -> None:
+        if awaited.call is not None:
+            self._cancel(awaited.call, reason)
+
+    def _actor_take(self, item: Item) -> None:
+        if self._awaited is not None and not self._links.are_news(item):
+            super()._actor_take((self._make_ordinary, ()))
+            if self._actor_ending:  # it crashed in there
+                if type(item) is tuple:
+                    self.post_lost(*item)
+                else:
+                    reject(item, self._actor_self, was_queued=True)
+                return
+        super()._actor_take(item)

@@ -56,8 +56,7 @@ class CallFuture(Future[Any]):
 
     def __await__(self) -> Generator[Any, None, Any]:
         """See `Future.__await__`."""
-        link = None if self.done() else self._link()
-        if link is not None:
+        if not self.done() and (link := self._link()) is not None:
             link.lend()
         return super().__await__()
 

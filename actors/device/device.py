@@ -12,30 +12,28 @@ from functools import partial
 from typing import Any, ClassVar, Final
 
 from klemheist.actors.errors import DeviceMemoryError
-from klemheist.actors.runtime.actor import Actor
 from klemheist.actors.runtime.exits import ExitReason
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.inbox import InlineInbox
-from klemheist.actors.runtime.items import Item, reject
 from klemheist.actors.runtime.timers import TIMERS, Timers
 from klemheist.transports.errors import LinkError, LinkLost
 from klemheist.transports.link import Link
 from klemheist.transports.repl.conversation import Conversation, Do, Outcome, Reply, Step
 from klemheist.transports.repl.frames import EventFilter, Frame
 from klemheist.transports.repl.install import complete
-from klemheist.transports.repl.lines import Full, Gone, Procedure, Silent, status, step_of
+from klemheist.transports.repl.lines import Full, Gone, Procedure, Silent, status
 from klemheist.transports.repl.procedures import one_line
 
-from .awaited import AwaitedCall
+from .awaited import Awaiting
 from .call import Call, CallFuture
-from .express import Express, MakeCall, value_in
+from .express import Express, MakeCall
 from .intake import Intake
 from .linkage import Linkage
 from .parting import Parting
 from .port import Port
 from .recovery import PATIENCE, Recovery
 from .reopen import Reopening
-from .runner import GRACE, Runner
+from .runner import Runner
 from .states import DeviceState, Happening
 from .suspicion import Suspicion
 from .watch import Watch
@@ -48,7 +46,7 @@ _RUNGS: Final = {
 _GONE: Final = (DeviceState.FAILED, DeviceState.STOPPING, DeviceState.STOPPED)
 
 
-class Device(Actor):
+class Device(Awaiting):
     """Drives the conversation with one device; see `Port` for what outlives it."""
 
     inline: ClassVar[bool] = True
@@ -77,7 +75,6 @@ class Device(Actor):
             timers=timers,
         )
         self._suspicion = Suspicion()
-        self._awaited: AwaitedCall | None = None
         self._parting = Parting(self, port, self._links, self._watch, timers, resume_app=resume_app)
         self.new_talk()
 
@@ -105,89 +102,26 @@ class Device(Actor):
             The frame of its value; or a future, where it takes longer or is no value; or None,
             where nothing was sent.
         """
-        return self._here(self._call_now, entry, plain, make_call)  # type: ignore[no-any-return]
-
-    def call_soon(
-        self, entry: int, plain: tuple[Any, ...], make_call: MakeCall, owner: str
-    ) -> AwaitedCall | None:
-        """Send a call on the thread of an event loop, if the device is idle (`awaited.py`).
-
-        Returns:
-            The future of the frame of its value, or of the value; None where nothing was sent.
-        """
-        return self._here(  # type: ignore[no-any-return]
-            self._call_soon, entry, plain, make_call, owner
-        )
-
-    def _here(self, turn: Callable[..., Any], *args: Any) -> Any:
-        """Run a turn here and now; None where another thread has one."""
         inbox = self._actor_inbox
         assert isinstance(inbox, InlineInbox)
         if not inbox.enter():
             return None
         try:
-            return turn(*args)
+            return self._call_now(entry, plain, make_call)
         except Exception as error:  # a bug of ours: it crashes the actor, as in any turn
             self._actor_failed(error, None)
             raise LinkLost(f"{self.port.url}: {error!r}", maybe_executed=True) from error
         finally:
             inbox.leave()
 
-    def _call_soon(
-        self, entry: int, plain: tuple[Any, ...], make_call: MakeCall, owner: str
-    ) -> AwaitedCall | None:
-        port, link = self.port, self.port.link
-        if port.state is not DeviceState.UP or self._is_taken or link is None:
-            return None
-        line = one_line(port.board, entry, plain)
-        if line is None:
-            return None
-        now = self._watch.now()
-        cancel = partial(self.post, self._cancel_awaited)
-        self._awaited = awaited = AwaitedCall(port.present_link, make_call, owner, now, cancel)
-        port.meter.begin()
-        try:
-            self._links.write(self._talk.begin(step_of(line[1], line[0])))
-            self._watch.by(now + GRACE)
-        except KeyboardInterrupt:
-            awaited.cancel("interrupted from the keyboard")
-            raise
-        return awaited
-
-    @property
-    def _is_taken(self) -> bool:
-        """Whether a call, or something of ours, is under way or waits."""
-        return self._runner.active or self._awaited is not None or len(self._intake) > 0
-
-    def _actor_take(self, item: Item) -> None:
-        if self._awaited is not None and not self._links.are_news(item):
-            super()._actor_take((self._make_ordinary, ()))
-            if self._actor_ending:  # it crashed in there
-                if type(item) is tuple:
-                    self.post_lost(*item)
-                else:
-                    reject(item, self._actor_self, was_queued=True)
-                return
-        super()._actor_take(item)
-
-    def _make_ordinary(self) -> None:
-        """Go on with the awaited call as with any other."""
-        awaited, self._awaited = self._awaited, None
-        if awaited is not None:
-            self._go_on(awaited.become_ordinary(), awaited.began)
-
-    def _cancel_awaited(self, awaited: AwaitedCall, reason: str | None) -> None:
-        if awaited.call is not None:
-            self._cancel(awaited.call, reason)
-
     def _call_now(
         self, entry: int, plain: tuple[Any, ...], make_call: MakeCall
     ) -> Frame | Future[Any] | None:
         port, link = self.port, self.port.link
-        if port.state is not DeviceState.UP or self._is_taken or link is None:
+        if port.state is not DeviceState.UP or self._runner.active or link is None:
             return None
         line = one_line(port.board, entry, plain)
-        if line is None:
+        if line is None or len(self._intake):
             return None
         adopt = partial(self._adopt, make_call)
         express = Express(self._talk, line, adopt, self._handle)
@@ -197,24 +131,20 @@ class Device(Actor):
         if express.frame is None:
             self._next()
             return express.future
-        self._count()
-        return express.frame
-
-    def _count(self) -> None:
-        """Count a call that was answered on a short way."""
-        port = self.port
         port.meter.end()
         port.board.taken()
         port.counters.calls += 1
+        return express.frame
 
     def _adopt(self, make_call: MakeCall) -> Future[Any]:
         """Go on with a call that was sent, as with any other."""
         call = make_call()
         call.future = CallFuture(self.port.present_link, partial(self._cancel_later, call))
-        self._go_on(call, self._watch.now())
+        self.go_on(call, self._watch.now())
         return call.future
 
-    def _go_on(self, call: Call, began: float) -> None:
+    def go_on(self, call: Call, began: float) -> None:
+        """Go on with the call of a line that was sent at `began`."""
         self._intake.adopt(call, began)
         self._runner.adopt(call.procedure(self.port.board), began, self._finished)
         self._watch_step(began)
@@ -277,9 +207,7 @@ class Device(Actor):
         self._watch.stop()
         self._recovery.stop()
         self._links.abandon()
-        awaited, self._awaited = self._awaited, None
-        if awaited is not None:  # it is told as all others
-            self._intake.adopt(awaited.become_ordinary(), awaited.began)
+        self.keep_awaited()
         self.drop()
         self._intake.lose_all(LinkLost, f"{self.port.url}: {why}")
 
@@ -288,25 +216,13 @@ class Device(Actor):
     def received(self, data: bytes) -> None:
         """Take bytes of the link, on a turn."""
         outcomes = self._talk.feed(data)
-        if outcomes:  # else a part of something: nothing has changed
-            if self._awaited is not None:
-                if (frame := value_in(outcomes)) is not None:
-                    self._answer(frame)
-                    return
-                self._make_ordinary()
+        if outcomes and not self.is_awaited(outcomes):  # else nothing has changed
             for outcome in outcomes:
                 self._handle(outcome)
             if self._suspicion.is_confirmed:
                 self._suspicion.clear()
                 self._runner.give_up(self._watch.now())
             self._next()
-
-    def _answer(self, frame: Frame) -> None:
-        """Give the awaited call its value: nothing else waits."""
-        awaited, self._awaited = self._awaited, None
-        assert awaited is not None
-        self._count()
-        awaited.set(frame)
 
     def lost(self, error: LinkError) -> None:
         """Take the loss of the link, on a turn."""

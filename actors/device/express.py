@@ -62,8 +62,14 @@ class Express:
         outcomes = self._talk.feed(data)
         if not outcomes:
             return False
-        self.frame = value_in(outcomes)
-        if self.frame is not None:
+        reply = outcomes[0].reply
+        if (
+            reply is not None
+            and len(outcomes) == 1
+            and reply.frame is not None
+            and reply.frame.kind is FrameKind.VALUE
+        ):
+            self.frame = reply.frame
             return True
         self._become_ordinary()
         for outcome in outcomes:
@@ -74,12 +80,3 @@ class Express:
         if self.future is None:
             self.future = self._adopt()
         return self.future
-
-
-def value_in(outcomes: list[Outcome]) -> Frame | None:
-    """Return the frame of a value, where that is all that has come."""
-    reply = outcomes[0].reply
-    if reply is None or len(outcomes) > 1:
-        return None
-    frame = reply.frame
-    return frame if frame is not None and frame.kind is FrameKind.VALUE else None

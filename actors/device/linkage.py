@@ -17,13 +17,16 @@ OPEN_WITHIN: Final = 20.0
 
 
 class Hears(Protocol):
-    """The Device, as its link sees it: all three are turns."""
+    """The Device, as its link sees it."""
 
     def received(self, data: bytes) -> None:
-        """Bytes of the present link."""
+        """Bytes of the present link, on a turn."""
 
     def lost(self, error: LinkError) -> None:
-        """The present link is gone."""
+        """The present link is gone, on a turn."""
+
+    def hear(self, number: int, data: bytes) -> None:
+        """Take bytes of a link, from any thread: runs `Linkage.heard` on a turn."""
 
     def post(self, fn: Callable[..., object], *args: Any) -> bool:
         """Run a turn."""
@@ -62,7 +65,7 @@ class Linkage:
         """Take over the open link of an earlier incarnation of the Device."""
         receiver = self._port.receiver
         assert receiver is not None
-        receiver.point_to(self, self._device.post, self._number)
+        receiver.point_to(self, self._device, self._number)
 
     def hard_reset(self, then: Callable[[Future[Link]], object]) -> None:
         """Reset the board by what its link offers; `then` is a turn with the link to use."""
@@ -127,7 +130,7 @@ class Linkage:
     def _receiver(self) -> Receiver:
         self._number += 1
         receiver = self._port.receiver = Receiver()
-        receiver.point_to(self, self._device.post, self._number)
+        receiver.point_to(self, self._device, self._number)
         return receiver
 
     def _opened(self, receiver: Receiver) -> Link:
@@ -186,20 +189,20 @@ class Linkage:
 class Receiver:
     """One link's way into the mailbox of whichever Device drives it now."""
 
-    __slots__ = ("_broke", "_heard", "_number", "_post", "is_broken")
+    __slots__ = ("_broke", "_hear", "_number", "_post", "is_broken")
 
     def __init__(self) -> None:
         self.is_broken = False
         """Whether the link was lost; nobody was told where no Device drove it just then."""
 
-    def point_to(self, linkage: Linkage, post: Callable[..., bool], number: int) -> None:
-        """Deliver to the mailbox behind `post` from now on, under this number."""
-        self._heard, self._broke, self._post = linkage.heard, linkage.broke, post
+    def point_to(self, linkage: Linkage, device: Hears, number: int) -> None:
+        """Deliver to this Device from now on, under this number."""
+        self._hear, self._broke, self._post = device.hear, linkage.broke, device.post
         self._number = number
 
     def received(self, data: bytes) -> None:
         """See `klemheist.transports.link.Receiver`."""
-        self._post(self._heard, self._number, data)
+        self._hear(self._number, data)
 
     def lost(self, error: LinkError) -> None:
         """See `klemheist.transports.link.Receiver`."""

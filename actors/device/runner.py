@@ -31,6 +31,7 @@ class Runner:
         "_send",
         "_step",
         "_until",
+        "reserved",
     )
 
     def __init__(self, conversation: Conversation, send: Callable[[Step, bytes], None]) -> None:
@@ -41,13 +42,15 @@ class Runner:
         self._step: Step | None = None
         self._patience: float | None = None
         self._extended = False
+        self.reserved = False
+        """Whether an awaited call is under way, which has no procedure yet (`awaited.py`)."""
         self._until: float | None = None
         self._nearly: float | None = None
 
     @property
     def active(self) -> bool:
         """Whether a procedure is under way."""
-        return self._procedure is not None
+        return self._procedure is not None or self.reserved
 
     def start(
         self,

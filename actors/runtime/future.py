@@ -10,6 +10,7 @@ It is a `pykka.Future` made light: no lock is waited on and no event is built un
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import sys
 from _thread import LockType, allocate_lock
@@ -123,8 +124,6 @@ class Future(pykka.Future[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         """Wait in an asyncio task, without blocking its loop. Cancelling the task cancels this."""
-        import asyncio  # noqa: PLC0415  who awaits has it; who does not need not pay for it
-
         try:
             if self._get_hook is not None:
                 # Somebody else's blocking function: the loop must not run it.
@@ -135,7 +134,7 @@ class Future(pykka.Future[T]):
         except asyncio.CancelledError:
             self.cancel("the awaiting task was cancelled")
             raise
-        return self.get()
+        return Future.get(self)  # not a subclass's, which may wait in a way of its own
 
     __iter__ = __await__
 

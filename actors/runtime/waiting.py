@@ -7,7 +7,10 @@ the event is past, and returns how to unregister it.
 from __future__ import annotations
 
 from _thread import LockType, allocate_lock, get_ident
+from asyncio import get_running_loop
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from klemheist.transports.loops import is_awake
 
 from .here import HERE
 
@@ -54,18 +57,16 @@ def suspend_until(subscribe: Subscribe) -> Generator[Any, None, None]:
     The loop is never blocked, a cancelled task leaves nothing registered, and a loop that is closed
     by the time of the callback is left in peace.
     """
-    import asyncio  # noqa: PLC0415  who awaits has it; who does not need not pay for it
-
-    loop = asyncio.get_running_loop()
+    loop = get_running_loop()
     woken: asyncio.Future[None] = loop.create_future()
     here = get_ident()
 
     def call(_: Any) -> None:
         try:
-            if get_ident() == here:  # the loop itself has read what was waited for: it is awake
-                _wake(woken)
-            else:
+            if get_ident() != here or not is_awake(here):
                 loop.call_soon_threadsafe(_wake, woken)
+            elif not woken.done():  # it has read what was waited for by itself
+                woken.set_result(None)
         except RuntimeError:
             return  # the loop is closed: nobody waits any more
 

@@ -122,10 +122,11 @@ def borrowed(port: Port) -> Iterator[Bare]:
     link = port.link
     assert isinstance(link, FdLink)
     fds = link._read_fd, link._write_fd
-    lent = link._lent is not None  # to this thread's own loop, which does not run meanwhile
+    assert link._lease is not None
+    lent = link._lease.loop is not None  # to this thread's own loop, which does not run meanwhile
     with link._reading:  # the I/O thread may still have news of bytes that were read already
         if not lent:
-            link._take_over()
+            link._lease.take_over()
         for fd in fds:
             os.set_blocking(fd, True)
         try:
@@ -134,4 +135,4 @@ def borrowed(port: Port) -> Iterator[Bare]:
             for fd in fds:
                 os.set_blocking(fd, False)
             if not lent:
-                link._give_back()
+                link._lease.give_back()

@@ -10,7 +10,7 @@ from itertools import chain
 
 import pytest
 
-from klemheist.transports import create_link, fdlink, loops
+from klemheist.transports import create_link, lease, loops
 from tests.transports.conformance import SECONDS, Holdings, Inbox
 
 LONG = 60.0
@@ -58,7 +58,7 @@ def tcp():
 
 @pytest.fixture
 def long_lease(monkeypatch):
-    monkeypatch.setattr(fdlink, "LEASE_SECONDS", LONG)
+    monkeypatch.setattr(lease, "LEASE_SECONDS", LONG)
 
 
 def next_bytes(inbox):
@@ -127,7 +127,7 @@ def test_a_loop_that_falls_silent_is_read_for_until_it_calls_again(tcp):
 def taken_back(link):
     """Whether the lease ends; by an event of the I/O thread, which alone ends it."""
     ended = threading.Event()
-    over = link._lease_over
+    over = link._lease.is_over
 
     def tell(now):
         result = over(now)
@@ -135,7 +135,7 @@ def taken_back(link):
             ended.set()
         return result
 
-    link._reactor.lent(tell)
+    link._reactor.look_after(tell)
     return ended.wait(SECONDS)
 
 
@@ -185,7 +185,7 @@ def test_a_link_that_is_driven_is_not_lent(tcp):
 
     async def lend():
         link.lend()
-        assert link._lent is None
+        assert link._lease.loop is None
 
     driver = threading.Thread(target=link.drive, args=(done, LONG))
     driver.start()
@@ -242,7 +242,7 @@ def test_a_peer_that_dies_is_told_once_on_the_loop():
             peer.close()
             await asyncio.wait_for(told, SECONDS)
             link.lend()  # nothing is left to be lent
-            assert link._lent is None
+            assert link._lease.loop is None
 
         asyncio.run(dies())
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
 import time
 
@@ -169,6 +171,36 @@ def test_awaiting_never_blocks_the_loop():
         await task
 
     asyncio.run(main())
+
+
+def test_a_signal_handler_that_resolves_it_wakes_a_loop_that_sleeps():
+    """The handler runs on the loop's own thread, within its wait."""
+
+    future, resolved, awake, woken = Future(), threading.Event(), threading.Event(), []
+
+    def resolve(*_):
+        future.set(7)
+        resolved.set()
+
+    def watch(loop):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        resolved.wait(5)
+        woken.append(awake.wait(5))
+        loop.call_soon_threadsafe(awake.set)  # otherwise it would sleep for ever
+
+    async def main():
+        watcher = threading.Timer(0.05, watch, (asyncio.get_running_loop(),))
+        watcher.start()
+        assert await future == 7
+        awake.set()
+        watcher.join()
+
+    before = signal.signal(signal.SIGUSR1, resolve)
+    try:
+        asyncio.run(main())
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert woken == [True]
 
 
 def test_awaiting_a_future_with_a_get_hook_does_not_block_the_loop():

@@ -11,7 +11,9 @@ import pytest
 
 import klemheist
 from klemheist.actors.device.runner import Runner
-from klemheist.transports import fdlink
+from klemheist.transports import lease
+from tests.boards.mangler import Mangler
+from tests.boards.tcp_board import TcpBoard
 from tests.ends import crash
 
 LONG = 60.0
@@ -69,7 +71,7 @@ async def answers(task):
 
 
 def test_quick_calls_change_no_thread(run, monkeypatch):
-    monkeypatch.setattr(fdlink, "LEASE_SECONDS", LONG)
+    monkeypatch.setattr(lease, "LEASE_SECONDS", LONG)
 
     async def quick(session, step):
         await step(1, 0)
@@ -295,3 +297,24 @@ def finish(loop):
     tasks = asyncio.all_tasks(loop)
     loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
     loop.close()
+
+
+def test_on_a_line_that_damages_bytes_no_answer_is_wrong_and_no_call_runs_twice():
+    async def damaged():
+        with TcpBoard("sim:") as board, Mangler(board.host, board.port, seed=1, every=800) as line:
+            line.active = False
+            async with (
+                klemheist.AsyncSessionManager() as manager,
+                manager.session(line.url) as session,
+            ):
+                await session.execute("ran = []\nimport time")
+                step = session.task(source=STEP, timeout=WITHIN)
+                await step(0, 0)
+                line.active = True
+                for number in range(1, 100):
+                    assert await step(number, 0) == number + 1
+                line.active = False
+                assert await session("ran") == list(range(100))
+            assert sum(line.counts.values()) > 5
+
+    asyncio.run(asyncio.wait_for(damaged(), 4 * WITHIN))
