@@ -120,6 +120,7 @@ def test_restart_types_against_exit_reasons(restart, expected):
         ({"significant": 1}, "invalid_significant"),
         ({"significant": True}, "bad_combination"),
         ({"on_restart_messages": "lose"}, "invalid_on_restart_messages"),
+        ({"on_restart_messages": "keep", "start": lambda: None}, "bad_combination"),
         ({"on_error": 3}, "invalid_on_error"),
         ({"on_error": {int: "stop"}}, "invalid_on_error"),
         ({"on_error": {ValueError: "faint"}}, "invalid_on_error"),
