@@ -81,7 +81,13 @@ def test_backoff_doubles_up_to_its_cap_and_jitter_comes_after_it():
     assert backoff.steady_after() == 3
 
 
-@pytest.mark.parametrize("bad", [{"min": 2, "max": 1}, {"factor": 0.5}, {"jitter": -1}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *({"min": 2, "max": 1}, {"factor": 0.5}, {"jitter": -1}),
+        *({"jitter": "some"}, {"min": None}, {"max": float("nan")}, {"reset_after": "soon"}),
+    ],
+)
 def test_impossible_backoffs_are_refused(bad):
     with pytest.raises(InvalidChildSpec, match="backoff"):
         Backoff(**bad)
