@@ -35,6 +35,7 @@ from klemheist.actors.runtime import (
 from klemheist.actors.session.async_handles import AsyncSession
 from klemheist.actors.session.budget import Budget
 from klemheist.actors.session.claims import Claim
+from klemheist.actors.session.context import EndContext, Level
 from klemheist.actors.session.file_system import FileSystemState
 from klemheist.actors.session.functions import AsyncThreadHandle, ThreadHandle
 from klemheist.actors.session.generators import AsyncRemoteGenerator, RemoteGenerator
@@ -92,6 +93,7 @@ __all__ = [
     "DeployedMethodInfo",
     "DeviceEvent",
     "Done",
+    "EndContext",
     "EndSession",
     "Execute",
     "Exit",
@@ -103,6 +105,7 @@ __all__ = [
     "GetStatus",
     "Ignore",
     "Interrupt",
+    "Level",
     "MailboxFull",
     "NameTaken",
     "NotInfluenceReceiveTimeout",

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 
-from klemheist import AsyncSessionManager, DeviceError, LinkError
+from klemheist import AsyncSession, AsyncSessionManager, DeviceError, LinkError
 
 DEVICE = "sim:"
 
@@ -30,6 +30,14 @@ Manager = Annotated[AsyncSessionManager, Depends(manager_of)]
 app = FastAPI(lifespan=lifespan)
 
 
+async def session_of(manager: Manager) -> AsyncIterator[AsyncSession]:
+    async with manager.session(DEVICE) as session:  # nothing of this request stays on the device
+        yield session
+
+
+OwnSession = Annotated[AsyncSession, Depends(session_of)]
+
+
 @app.get("/eval")
 async def evaluate(code: str, manager: Manager) -> dict[str, object]:
     session = await manager.get_or_create_session(DEVICE)  # one session, shared by all requests
@@ -42,10 +50,9 @@ async def evaluate(code: str, manager: Manager) -> dict[str, object]:
 
 
 @app.post("/once")
-async def once(code: str, manager: Manager) -> dict[str, object]:
-    async with manager.session(DEVICE) as session:  # nothing of this request stays on the device
-        await session.execute(code)
-        return {"names": await session.execute("sorted(globals())")}
+async def once(code: str, session: OwnSession) -> dict[str, object]:
+    await session.execute(code)
+    return {"names": await session.execute("sorted(globals())")}
 
 
 if __name__ == "__main__":

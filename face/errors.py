@@ -41,7 +41,28 @@ KlemheistError
 ├── SourceUnavailable           a function has no source that could run on a device
 ├── CodeSyntaxError             the code is no Python
 ├── ResourceCleanupError        some cleanups failed; all others were done
-└── SupervisorError             the supervision tree refused; `code` is OTP's word
+├── SupervisorError             the supervision tree refused; `code` is OTP's word
+│   ├── StartError
+│   ├── InvalidChildSpec
+│   │   └── InvalidFlags
+│   ├── InitError
+│   ├── ChildNotFound
+│   ├── AlreadyStarted
+│   ├── AlreadyPresent
+│   ├── ChildRunning
+│   ├── ChildRestarting         (only here: `klemheist.ChildRestarting` is the event)
+│   ├── MaxChildren
+│   └── NotSupported
+├── ActorDead                   the actor is gone
+│   └── ActorRestarted
+├── AskTimeout                  no answer within the time that the caller gave
+├── FutureCancelled             the result was cancelled before it was there
+├── MailboxFull                 a bounded mailbox has no room
+├── StashOverflow               an actor has put aside as much as it may
+├── NameTaken                   another actor has the name
+├── StreamFull                  a bounded stream has no room
+├── WouldBlock                  an actor on the pool would wait for room in a stream
+└── WouldDeadlock               a turn waited for what can only come after it
 """
 
 from __future__ import annotations
@@ -75,8 +96,32 @@ from klemheist.actors.errors import (
     SessionNotFound,
     StaleHandle,
 )
+from klemheist.actors.runtime.errors import (
+    ActorDead,
+    ActorRestarted,
+    AskTimeout,
+    FutureCancelled,
+    MailboxFull,
+    NameTaken,
+    StashOverflow,
+    WouldDeadlock,
+)
 from klemheist.actors.sources import CodeSyntaxError, SourceUnavailable
-from klemheist.supervisors.core.errors import SupervisorError
+from klemheist.actors.streams.errors import StreamFull, WouldBlock
+from klemheist.supervisors.core.errors import (
+    AlreadyPresent,
+    AlreadyStarted,
+    ChildNotFound,
+    ChildRunning,
+    InitError,
+    InvalidChildSpec,
+    InvalidFlags,
+    MaxChildren,
+    NotSupported,
+    StartError,
+    SupervisorError,
+)
+from klemheist.supervisors.core.errors import ChildRestarting as ChildRestarting  # noqa: PLC0414
 from klemheist.transports.errors import (
     DeviceReset,
     KlemheistError,
@@ -92,10 +137,17 @@ from klemheist.transports.errors import (
 from klemheist.transports.repl.values import ArgumentError, ResultTypeError
 
 __all__ = [
+    "ActorDead",
+    "ActorRestarted",
+    "AlreadyPresent",
+    "AlreadyStarted",
     "ArgumentError",
+    "AskTimeout",
     "BudgetExceeded",
     "CallCancelled",
     "CapabilityError",
+    "ChildNotFound",
+    "ChildRunning",
     "CodeSyntaxError",
     "DeviceAttributeError",
     "DeviceBusy",
@@ -112,6 +164,10 @@ __all__ = [
     "DeviceReadOnlyError",
     "DeviceReset",
     "DeviceTypeError",
+    "FutureCancelled",
+    "InitError",
+    "InvalidChildSpec",
+    "InvalidFlags",
     "KlemheistError",
     "LinkAccessDenied",
     "LinkAmbiguous",
@@ -120,6 +176,10 @@ __all__ = [
     "LinkLost",
     "LinkPermissionError",
     "LinkTimeout",
+    "MailboxFull",
+    "MaxChildren",
+    "NameTaken",
+    "NotSupported",
     "PathError",
     "QueueFull",
     "ResourceCleanupError",
@@ -132,6 +192,11 @@ __all__ = [
     "SessionNotFound",
     "SourceUnavailable",
     "StaleHandle",
+    "StartError",
+    "StashOverflow",
+    "StreamFull",
     "SupervisorError",
     "UnknownScheme",
+    "WouldBlock",
+    "WouldDeadlock",
 ]

@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,25 @@ def run(path, folder):
     )
 
 
+@pytest.fixture(scope="module")
+def runs(request, tmp_path_factory):
+    """All examples that are asked for, two at a time: each takes most of its time to start."""
+    wanted = {item.callspec.params["path"] for item in request.session.items if _runs(item)}
+    with ThreadPoolExecutor(2) as pool:
+        yield {
+            path: pool.submit(run, path, tmp_path_factory.mktemp(path.stem))
+            for path in sorted(wanted)
+        }
+
+
+def _runs(item):
+    return item.originalname == "test_every_example_runs_by_itself_and_complains_of_nothing"
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 @pytest.mark.req("SES-019", "SES-063", "SES-082", "SES-089", "SES-124", "SES-125")
-def test_every_example_runs_by_itself_and_complains_of_nothing(path, tmp_path):
-    done = run(path, tmp_path)
+def test_every_example_runs_by_itself_and_complains_of_nothing(path, runs):
+    done = runs[path].result()
     assert (done.returncode, done.stderr) == (0, "")
 
 

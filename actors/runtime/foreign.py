@@ -1,7 +1,8 @@
 """Actor classes of others, supervised as they are: `start_foreign(cls, …)`.
 
 Their class is not changed: a subclass made at run time learns when they have started, and why they
-ended. Their hooks stay Pykka's; `Exit` and `Ignore` work in them, as in an `Actor`.
+ended. Their hooks stay Pykka's, and `on_restart` is called where there is one; `Exit` and `Ignore`
+work in them, as in an `Actor`.
 """
 
 from __future__ import annotations
@@ -134,6 +135,8 @@ class Lifecycle(pykka.Actor):
 
     def _actor_loop_setup(self) -> None:
         try:
+            if self._actor_restarted is not None and hasattr(self, "on_restart"):
+                self.on_restart(*self._actor_restarted)
             super()._actor_loop_setup()
         except BaseException as error:  # noqa: BLE001  the actor's loop
             self._handle_failure(type(error), error, error.__traceback__)

@@ -166,6 +166,8 @@ class Files(FileSystemContext):
             PathError: a path leaves `local` or `remote`; nothing was sent.
             DeviceDiskFullError: it does not fit; nothing was written.
             CapabilityError: this device has no directories, or loads no such `.mpy` files.
+            LinkTimeout: another sync had the device for as long as `call_timeout`.
+            QueueFull: too many syncs wait for the device.
         """
         syncing = partial(
             self._files.sync,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Generator
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from klemheist.actors.errors import (
@@ -42,7 +43,8 @@ MOST_FAULTS: Final = 5
 FAULTS: Final = (LinkLost, DeviceReset)
 
 numbers: Final = itertools.count(1)
-"""Of transfers: no two in this process share a part's name."""
+"""Of transfers in this process."""
+_PROCESS: Final = token_hex(2)
 
 
 class FileCalls:
@@ -129,11 +131,6 @@ class FileCalls:
         self.core.track(EntryKind.RESOURCE, name, resource)
         return resource
 
-    def hold_part(self, path: str) -> Resource:
-        """Hold the part of a transfer: it is removed unless `release` comes first."""
-        number = next(numbers)
-        return self.hold("transfer", path, f"transfer {number}", number)
-
     def release(self, resource: Resource) -> None:
         """Forget what was held: it has become something else."""
         entry = self.core.ledger.find(EntryKind.RESOURCE, resource.resource_id)
@@ -149,6 +146,11 @@ class FileCalls:
             removing.get()
 
         return remove
+
+
+def transfer_name(number: int) -> str:
+    """Return a transfer's name: none of an earlier process has it, for which much may be owed."""
+    return f"{_PROCESS}{number}"
 
 
 def check_path(path: object) -> None:

@@ -31,7 +31,15 @@ from klemheist.transports.repl.lines import Procedure
 from . import files_disk as disks
 from . import files_remote as remote
 from . import files_tree as tree
-from .files_calls import FAULTS, MOST_FAULTS, FileCalls, Report, Transfer, numbers
+from .files_calls import (
+    FAULTS,
+    MOST_FAULTS,
+    FileCalls,
+    Report,
+    Transfer,
+    numbers,
+    transfer_name,
+)
 from .ledger import EntryKind
 
 TURN: Final = 16
@@ -139,8 +147,9 @@ class Transfers(FileCalls):
         if temporary:
             self.hold("file", path, f"file {path}")
         number = next(numbers)
-        part = f"{path}.{number}~" if there.renames else path
-        transfer = self.hold("transfer", part, f"transfer {number}", number)
+        name = transfer_name(number)
+        part = f"{path}.{name}~" if there.renames else path
+        transfer = self.hold("transfer", part, f"transfer {name}", number)
         try:
             if there.renames:
                 yield from self._send_whole(path, part, data, report)

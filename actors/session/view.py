@@ -8,6 +8,7 @@ from klemheist.actors.errors import SessionError, StaleHandle
 from klemheist.actors.notebook import table
 from klemheist.actors.streams import Overflow
 
+from .context import EndContext, Level, level_of
 from .contexts import DeviceContext, ExecutorContext
 from .functions import RemoteThread, hold_teardown, source_of
 from .options import CallOptions
@@ -123,6 +124,23 @@ class SessionView:
     def done(self) -> Done:
         """Closed when this attachment ends, for any reason."""
         return self._core.done
+
+    def context(
+        self, level: Level | str, *, timeout: float | None = None, **values: Any
+    ) -> EndContext:
+        """Return an end as a context, to be entered with `with`: a `CancelToken` (DONE-023).
+
+        Args:
+            level: whose end cancels it: "attachment", "session" or "device".
+            timeout: seconds after which it is cancelled by itself; None for never.
+            values: what it carries, as its `values`.
+
+        Raises:
+            ArgumentError: there is no such level.
+        """
+        named = level_of(level)
+        ends = {Level.ATTACHMENT: self.done, Level.SESSION: self.logical.done}
+        return EndContext(named, ends.get(named) or self.device.done, timeout, values)
 
     @property
     def logical(self) -> LogicalSession:

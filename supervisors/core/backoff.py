@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -30,6 +31,10 @@ class Backoff:
     max_restarts: int | None = None
 
     def __post_init__(self) -> None:
+        given = (self.min, self.max, self.factor, self.jitter)
+        whenever = (self.reset_after, self.max_restarts)
+        if not all(map(_is_number, (*given, *(each or 0 for each in whenever)))):
+            raise _invalid(self, "needs numbers; reset_after and max_restarts may be None")
         if not 0 <= self.min <= self.max:
             raise _invalid(self, "needs 0 <= min <= max seconds")
         if self.factor < 1 or self.jitter < 0 or (self.max_restarts or 0) < 0:
@@ -46,6 +51,10 @@ class Backoff:
     def steady_after(self) -> float:
         """Seconds without a failure after which the count begins anew."""
         return (self.min + self.max) / 2 if self.reset_after is None else self.reset_after
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not math.isnan(value)
 
 
 def _invalid(backoff: Backoff, advice: str) -> InvalidChildSpec:

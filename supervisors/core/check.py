@@ -33,6 +33,10 @@ def checked_fields(spec: ChildSpec) -> dict[str, Any]:
     _times(spec)
     if spec.on_restart_messages not in MESSAGES:
         raise wrong("on_restart_messages", spec.on_restart_messages, "use 'discard' or 'keep'")
+    if spec.keeps_messages and class_of(spec.start) is None:
+        pair = {"start": spec.start, "on_restart_messages": spec.on_restart_messages}
+        advice = "an actor that a factory made takes none of an earlier one; give the class"
+        raise wrong("on_restart_messages", pair, advice, code="bad_combination")
     return {
         "args": tuple(spec.args),
         "restart": restart,

@@ -41,7 +41,7 @@ class ChildSpec:
     start: Any = None
     """Who it is; must be given. An actor class, `klemheist.Actor` or any of Pykka's. Or a factory,
     which runs on a pool thread and returns a running actor's ref, `(ref, info)`, or None where the
-    child declines to start."""
+    child declines to start. What a factory makes has no `on_restart`: it begins anew each time."""
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     restart: Restart = Restart.PERMANENT
@@ -54,7 +54,7 @@ class ChildSpec:
     backoff: Backoff | None = None
     on_restart_messages: str = "discard"
     """What becomes of the messages that wait when it crashes: "discard", or "keep" for the next
-    incarnation (never the one that failed)."""
+    incarnation (never the one that failed). Not with a factory."""
     start_timeout: float | None = None
     """Seconds that `on_start` may take; then the child is killed and has not started."""
     on_error: Directives = field(default_factory=dict)

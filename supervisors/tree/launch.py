@@ -25,6 +25,8 @@ class Maker(Actor):
     ) -> None:
         super().__init__()
         self._make: Callable[[], Any] = partial(factory, *args, **kwargs)
+        self.spec: ChildSpec | None = None
+        """What it is to say of the child's end; set before it starts."""
         self.made: ActorRef[Any] | None = None
         self.info: Any = None
 
@@ -40,6 +42,8 @@ class Maker(Actor):
                 "None, or what start_foreign() gave"
             )
         self.made, self.info = ref, info
+        if self.spec is not None:
+            _tell_of_its_end(ref.actor(), self.spec)
         if self._actor_self.has_ended:  # killed meanwhile, without anything to abandon
             self.abandon()
         ref.started.get()
@@ -93,9 +97,16 @@ def introduce(actor: Any, spec: ChildSpec, parent: ActorRef[Any]) -> None:
     """Tell a new actor whose child it is and what its spec says of its end, before it starts."""
     actor._actor_parent = parent  # noqa: SLF001  its supervisor
     if isinstance(actor, Maker):
+        actor.spec = spec
         return
     if spec.keeps_messages:
         actor._actor_keeps = True  # noqa: SLF001  its supervisor
+    _tell_of_its_end(actor, spec)
+
+
+def _tell_of_its_end(actor: Any, spec: ChildSpec) -> None:
+    if actor is None:  # it has ended already
+        return
     if spec.restart is Restart.PERMANENT:
         actor._actor_lost = ActorRestarted  # noqa: SLF001  its supervisor
     if Directive.RESUME in spec.on_error.values():

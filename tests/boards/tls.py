@@ -58,6 +58,8 @@ class TlsFront:
 
     async def _connected(self, reader, writer):
         self._pumps.add(asyncio.current_task())
+        # asyncio does it by itself only for sockets that it has made
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             behind = await asyncio.open_connection(*self._behind)
         except OSError:

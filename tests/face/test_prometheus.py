@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import gc
+import os
+import signal
+import weakref
+
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from klemheist import Resource, SessionManager, SessionOptions
-from klemheist.prometheus import PrometheusMonitor
+from klemheist import LinkLost, Resource, SessionManager, SessionOptions
+from klemheist.prometheus import ManagerCollector, PrometheusMonitor
 
 
 @pytest.fixture
@@ -47,3 +52,36 @@ def test_managers_share_a_monitor_and_a_second_one_is_refused(registry):
     assert registry.get_sample_value("klemheist_sessions_created_total") == 2
     with pytest.raises(ValueError, match="Duplicated"):
         PrometheusMonitor(registry)
+
+
+def test_a_scrape_sees_devices_as_they_are_now(registry):
+    here = {"device": "sim:"}
+    with SessionManager() as manager:
+        registry.register(ManagerCollector(manager))
+        assert registry.get_sample_value("klemheist_device_up", here) is None
+        with manager.session("sim:") as session:
+            for _ in range(5):
+                session("1")
+            assert registry.get_sample_value("klemheist_sessions_active") == 1
+            assert registry.get_sample_value("klemheist_device_up", here) == 1
+            assert registry.get_sample_value("klemheist_device_calls_total", here) >= 5
+            median = {**here, "quantile": "0.5"}
+            assert 0 < registry.get_sample_value("klemheist_device_call_seconds", median) < 10
+            late = session.submit("__import__('time').sleep(20)")
+            os.kill(manager.device("sim:").link.pid, signal.SIGKILL)
+            with pytest.raises(LinkLost):
+                late.get(timeout=10)
+            assert session("1") == 1
+            assert registry.get_sample_value("klemheist_device_faults_total", here) == 1
+            assert registry.get_sample_value("klemheist_device_reopened_total", here) == 1
+
+
+def test_a_collector_keeps_no_manager_alive(registry):
+    manager = SessionManager()
+    registry.register(ManagerCollector(manager))
+    gone = weakref.ref(manager)
+    manager.close()
+    del manager
+    gc.collect()
+    assert gone() is None
+    assert list(registry.collect()) == []

@@ -18,62 +18,53 @@ def run(folder, text, *options, **environment):
     ).stdout
 
 
-def test_each_test_has_a_clean_session_on_one_device(tmp_path):
-    output = run(
-        tmp_path,
-        """
-        def test_one(session):
-            session("x = 1")
-            assert session("x") == 1
+RUN = """
+    import pytest
+    from klemheist import Resource
 
-        def test_two(session, device, klemheist_manager):
-            assert device == "sim:"
-            assert not session("'x' in globals()")
-            assert klemheist_manager.get_session_stats().active_session_count == 1
-        """,
-    )
-    assert "2 passed" in output, output
+    def test_one(session):
+        session("x = 1")
+        assert session("x") == 1
 
+    def test_two(session, device, klemheist_manager):
+        assert device == EXPECTED
+        assert session.device.url == EXPECTED
+        assert not session("'x' in globals()")
+        assert klemheist_manager.get_session_stats().active_session_count == 1
 
-def test_what_cannot_be_cleaned_up_fails_the_test(tmp_path):
-    output = run(
-        tmp_path,
-        """
-        from klemheist import Resource
+    def refuse(_):
+        raise OSError("stuck")
 
-        def refuse(_):
-            raise OSError("stuck")
+    def test_three(session):
+        session.resources.register_resource(Resource("valve", refuse))
 
-        def test_one(session):
-            session.resources.register_resource(Resource("valve", refuse))
-        """,
-    )
-    assert "1 passed, 1 error" in output, output
-    assert "ResourceCleanupError" in output
-
-
-@pytest.mark.parametrize("how", ["option", "fixture"])
-def test_the_device_is_chosen_by_option_or_by_fixture(tmp_path, how):
-    text = """
-        import pytest
-
+    class TestOther:
         @pytest.fixture
-        def device():
+        def device(self):
             return "sim:other"
-        """
-    text = (
-        (text if how == "fixture" else "")
-        + """
-        def test_one(session):
+
+        def test_four(self, session):
             assert session.device.url == "sim:other"
-        """
-    )
-    options = ("--device", "sim:other") if how == "option" else ()
-    output = run(tmp_path, text, *options)
-    assert "1 passed" in output, output
+
+    class TestNone:
+        @pytest.fixture
+        def device(self):
+            return "/dev/ttyNONE"
+
+        def test_five(self, session):
+            pass
+    """
 
 
-def test_a_device_that_is_not_there_is_one_clear_error(tmp_path):
-    output = run(tmp_path, "def test_one(session): pass\n", "--device", "/dev/ttyNONE")
-    assert "1 error" in output, output
-    assert "/dev/ttyNONE" in output
+@pytest.mark.parametrize("url", ["sim:", "sim:named"])
+def test_each_test_has_a_clean_session_on_the_device_that_was_chosen(tmp_path, url):
+    """By option or, for a class here, by fixture; a cleanup that fails is that test's error."""
+    options = () if url == "sim:" else ("--device", url)
+
+    output = run(tmp_path, RUN.replace("EXPECTED", repr(url)), *options)
+
+    assert "4 passed, 2 errors" in output, output
+    assert "ERROR test_it.py::test_three" in output
+    assert "ResourceCleanupError: 1 of 1 cleanups failed" in output
+    assert "ERROR test_it.py::TestNone::test_five" in output
+    assert "LinkError: /dev/ttyNONE: no such port" in output

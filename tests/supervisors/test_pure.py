@@ -81,7 +81,13 @@ def test_backoff_doubles_up_to_its_cap_and_jitter_comes_after_it():
     assert backoff.steady_after() == 3
 
 
-@pytest.mark.parametrize("bad", [{"min": 2, "max": 1}, {"factor": 0.5}, {"jitter": -1}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *({"min": 2, "max": 1}, {"factor": 0.5}, {"jitter": -1}),
+        *({"jitter": "some"}, {"min": None}, {"max": float("nan")}, {"reset_after": "soon"}),
+    ],
+)
 def test_impossible_backoffs_are_refused(bad):
     with pytest.raises(InvalidChildSpec, match="backoff"):
         Backoff(**bad)
@@ -120,6 +126,7 @@ def test_restart_types_against_exit_reasons(restart, expected):
         ({"significant": 1}, "invalid_significant"),
         ({"significant": True}, "bad_combination"),
         ({"on_restart_messages": "lose"}, "invalid_on_restart_messages"),
+        ({"on_restart_messages": "keep", "start": lambda: None}, "bad_combination"),
         ({"on_error": 3}, "invalid_on_error"),
         ({"on_error": {int: "stop"}}, "invalid_on_error"),
         ({"on_error": {ValueError: "faint"}}, "invalid_on_error"),

@@ -35,7 +35,7 @@ from klemheist.supervisors import (
 from klemheist.supervisors.core import events as told
 from klemheist.supervisors.core.errors import AlreadyStarted, ChildNotFound, MaxChildren, StartError
 from klemheist.supervisors.tree.dynamic import supervisor
-from klemheist.testing import ManualClock, Probe, await_idle
+from klemheist.testing import ManualClock, Probe, await_idle, captured_events
 
 
 class Worker(Actor):
@@ -230,6 +230,62 @@ def test_a_factory_may_take_its_time_and_say_something(kind):
         assert tree.child("a").restarts == 1
         tree.terminate_child("a")
         assert tree.restart_child("a").info == "made first"
+
+
+def test_what_a_factory_made_ends_as_the_spec_says(kind):
+    """It goes on after what it may, and who waits when it crashes is told that it restarts."""
+
+    def make():
+        return start_foreign(kind)
+
+    with Supervisor.start([child(make, id="a", on_error={KeyError: Directive.RESUME})]) as tree:
+        ref = tree.child("a").ref
+        ref.tell(KeyError("again"))
+        assert ref.ask("still there?", timeout=5)
+        assert tree.child("a").restarts == 0
+        gate = Gate(RuntimeError("while others wait"))
+        ref.tell(gate)
+        assert gate.entered.wait(5)
+        answer = ref.ask("lost", block=False)
+        gate.open.set()
+        with pytest.raises(ActorRestarted):
+            answer.get(timeout=5)
+
+
+def test_a_class_of_others_learns_of_its_restart():
+    told = []
+
+    class Sampler(pykka.ThreadingActor):
+        def on_restart(self, reason, attempt):
+            told.append((reason.kind, attempt))
+
+        def on_start(self):
+            told.append("start")
+
+        def on_receive(self, message):
+            raise message
+
+    with Supervisor.start([child(Sampler, id="a")]) as tree:
+        crash(tree, "a", ValueError())
+        assert tree.child("a").restarts == 1
+    assert told == ["start", ("error", 1), "start"]
+
+
+def test_a_restart_hook_of_others_that_fails_is_a_start_that_failed():
+    class Failing(pykka.ThreadingActor):
+        def on_restart(self, reason, attempt):
+            raise LookupError("what was I doing?")
+
+        def on_receive(self, message):
+            raise message
+
+    with (
+        Supervisor.start([child(Failing, id="a")], max_restarts=1) as tree,
+        captured_events(tree) as events,
+    ):
+        tree.child("a").ref.tell(ValueError())
+        assert isinstance(events.expect(told.ChildStartFailed, id="a").error, LookupError)
+        tree.ended.get(timeout=5)
 
 
 def test_a_factory_declines_raises_or_returns_nonsense():

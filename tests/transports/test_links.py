@@ -92,9 +92,9 @@ def test_a_driven_link_delivers_on_the_calling_thread_and_lost_may_close_it():
     opened = Opened(server)
     opened.inbox.lost = lambda error: (opened.inbox.errors.append(error), opened.link.close())
     with opened:
-        for _ in range(20):
+        for count in range(1, 21):
             opened.link.write(b"x")
-            opened.link.drive(lambda: False, 0.005)
+            opened.link.drive(lambda n=count: len(opened.inbox.data) >= n, SECONDS)
         assert threading.get_ident() in opened.inbox.threads
         server.kill(opened.link)
         opened.link.drive(lambda: bool(opened.inbox.errors), SECONDS)

@@ -19,6 +19,7 @@ from klemheist.actors.runtime.timers import TIMERS
 from klemheist.actors.session.remote import Namespace, Numbers, Place
 from klemheist.transports.ports import Finder
 from klemheist.transports.registry import create_link
+from klemheist.transports.repl import ladder
 from klemheist.transports.url import parse_url
 from tests.boards.tcp_board import TcpBoard
 
@@ -136,6 +137,13 @@ def make_rig() -> Iterator[Callable[..., Rig]]:
     yield make
     for rig in rigs:
         rig.close()
+
+
+@pytest.fixture
+def quick_rungs(monkeypatch) -> None:
+    """The lower rungs of the ladder, which are to fail, take a fifth of their time."""
+    monkeypatch.setattr(ladder, "INTERRUPT_WITHIN", 0.06)
+    monkeypatch.setattr(ladder, "SOFT_RESET_WITHIN", 0.2)
 
 
 @pytest.fixture(scope="module")

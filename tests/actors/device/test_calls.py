@@ -6,6 +6,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from klemheist.actors.device import call as call_module
 from klemheist.actors.errors import CallCancelled, DeviceError, QueueFull, StaleHandle
 from klemheist.actors.runtime.timers import Timers
@@ -102,6 +104,7 @@ def test_at_the_deadline_the_caller_is_told_at_once_and_the_ladder_goes_on_by_it
     assert shared.run("21 * 2") == 42
 
 
+@pytest.mark.usefixtures("quick_rungs")
 def test_the_ladder_climbs_rung_by_rung_to_a_new_board(make_rig):
     rig = make_rig("sim:").up()
     boot = rig.port.board.boot

@@ -324,6 +324,7 @@ def test_releasing_a_device_that_is_being_opened_leaves_nothing_open(make_rig):
     assert rig.port.link is None
 
 
+@pytest.mark.usefixtures("quick_rungs")
 def test_a_hard_reset_that_hangs_is_given_up_and_the_device_goes_down(make_rig, monkeypatch):
     monkeypatch.setattr("klemheist.transports.repl.ladder.HARD_RESET_WITHIN", 0.2)
     gate = threading.Event()

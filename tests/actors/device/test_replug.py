@@ -57,6 +57,7 @@ def deaf():
 """
 
 
+@pytest.mark.usefixtures("quick_rungs")
 def test_a_board_that_is_deaf_to_all_else_is_reset_by_its_adapter(make_rig, bus, monkeypatch):
     """A pseudo-terminal has no lines: where the break would act, the board's button is pressed."""
     board = bus.board(MICROBIT)
@@ -71,6 +72,7 @@ def test_a_board_that_is_deaf_to_all_else_is_reset_by_its_adapter(make_rig, bus,
     assert rig.port.generation == 2
 
 
+@pytest.mark.usefixtures("quick_rungs")
 def test_without_such_an_adapter_the_board_is_down_and_tried_again(make_rig, bus):
     board = bus.board(PICO)
     board.plug("ttyACM0")

@@ -10,7 +10,16 @@ from klemheist.actors.files import errnos, manifest
 from klemheist.actors.files.kit import DIRECTORY_SIZE, checksum
 from klemheist.actors.files.local import LocalFile, LocalTree, matches, scan
 from klemheist.actors.files.manifest import Entry
-from klemheist.actors.files.plan import SyncOptions, judge, most_needed, plan, rooted
+from klemheist.actors.files.plan import (
+    SyncOptions,
+    judge,
+    most_needed,
+    part_ending,
+    plan,
+    rooted,
+    unfinished,
+)
+from klemheist.actors.session.files_calls import transfer_name
 from klemheist.errors import DeviceIsADirectoryError, DeviceNotADirectoryError, PathError
 
 
@@ -206,3 +215,13 @@ def test_a_name_that_is_no_text_is_refused(tmp_path):
 )
 def test_a_number_means_what_it_means_on_this_device(message, platform, name):
     assert errnos.name_of(message, platform) == name
+
+
+def test_a_part_is_known_by_its_name_and_no_other_file_is_one():
+    ending = part_ending()
+    assert unfinished(f"lib/a.py{ending}") == "lib/a.py"
+    assert part_ending() != ending
+    for number in (1, 7, 123_456):  # of a file that somebody writes by itself
+        assert unfinished(f"lib/a.py.{transfer_name(number)}~") == ""
+    for other in ("a.py~", "a.k12345~", "a.k1234567~", "a.kABCDEF~", "a.k123456", "k123456~"):
+        assert unfinished(other) == ""

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from klemheist import (
+    ArgumentError,
     AsyncSessionManager,
+    KlemheistError,
+    Level,
     LinkError,
     SessionClosed,
     SessionManager,
@@ -243,6 +246,51 @@ def test_two_hundred_sessions_come_and_go_and_nothing_is_added():
         assert threading.active_count() <= threads
         assert manager.get_session_stats().active_session_count == 1
         assert keep("2") == 2
+
+
+# -- a context -------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("DONE-023")
+@pytest.mark.parametrize("level", Level)
+def test_a_context_is_cancelled_by_the_end_of_the_level_that_it_names(level):
+    """Its actor crashes, then the session is ended, then the device is closed."""
+    with SessionManager() as manager:
+        session = manager.create_session("sim:")
+        with session.context(level, user="ada") as context:
+            assert (context.level, context.values["user"]) == (level, "ada")
+            assert (context.deadline, context.remaining()) == (None, None)
+            ended = []
+            for end in (lambda: crash(session.ref), session.close, manager.close):
+                end()
+                ended.append(context.cancelled)
+    assert ended == [level is Level.ATTACHMENT, level is not Level.DEVICE, True]
+    assert context.reason.startswith(f"the {level} has ended: ")
+
+
+@pytest.mark.req("DONE-023")
+def test_a_context_has_a_deadline_and_can_be_handed_on():
+    with SessionManager() as manager, manager.session("sim:") as session:
+        with session.context("session", timeout=0.05) as context:
+            assert 0 < context.remaining() <= 0.05
+            assert context.wait(10)
+            with pytest.raises(KlemheistError, match="its deadline has passed"):
+                manager.execute_in_session("sim:", lambda s: s("1"), cancel=context)
+        assert (context.reason, context.remaining()) == ("its deadline has passed", 0.0)
+        assert session.execute("1") == 1
+
+
+@pytest.mark.req("DONE-020", "DONE-023")
+def test_a_context_that_is_left_is_cancelled_and_leaves_nothing_behind():
+    with SessionManager() as manager, manager.session("sim:") as session:
+        done = session.logical.done
+        before = len(done._callbacks or ())
+        with session.context("session", timeout=60.0) as context:
+            assert len(done._callbacks) == before + 1
+        assert (len(done._callbacks or ()), context._timer.active) == (before, False)
+        assert context.reason == "its block was left"
+        with pytest.raises(ArgumentError, match="level='call': give one of attachment, session, d"):
+            session.context("call")
 
 
 @pytest.mark.req("DONE-024")
