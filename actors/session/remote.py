@@ -294,7 +294,11 @@ class Namespace:
         yield from value_of(board, answer, self.tracer)
 
     def close(self, board: Board) -> Procedure[int]:
-        """Drop the namespace and its functions, and collect; return the free memory."""
+        """Drop the namespace and its functions, and collect; return the free memory.
+
+        Raises:
+            DeviceError: the device could not do it; what it still holds is gone with its next boot.
+        """
         if self.opened != board.boot:
             return -1
         if self.copied == board.boot:  # of a call that was given up
@@ -302,9 +306,10 @@ class Namespace:
         own = (entry for _, entry in self.entries.values())
         # an upload cut short may have bound the entry that it gave back just now
         entries = (*own, *self._numbers.free_entries[-LATELY:])
-        free: int = yield from drop_namespace(board, self.number, entries)
+        answer = yield from drop_namespace(board, self.number, entries)
+        free = yield from value_of(board, answer, self.tracer)
         self._void()
-        return free
+        return free if isinstance(free, int) else -1
 
 
 def encoded(board: Board, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Procedure[str]:

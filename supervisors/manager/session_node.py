@@ -152,6 +152,8 @@ class SessionNode(Supervisor):
                 label = f"{core.session_id}/namespace"
                 core.port.debts.add(Debt(label, namespace.close, namespace.opened))
                 core.port.settle()
+            elif (error := future.exception()) is not None:
+                core.report.warning("its namespace is still on the device: {}", error)
             settled.set(None)
 
         closing.add_done_callback(closed)

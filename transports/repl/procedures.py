@@ -21,6 +21,8 @@ from .values import decode
 
 NO_MEMORY: Final = "('MemoryError', 'the result does not fit beside what writes it')"
 """What such a call raised, in the agent's words."""
+TOGETHER: Final = 16
+"""Entries of the function table that are freed in one expression."""
 FREE: Final = "getattr(gc,'mem_free',lambda:-1)()"
 """What says the free bytes; -1 where the port does not."""
 
@@ -142,12 +144,24 @@ def unbind(board: Board, entry: int) -> Procedure[None]:
     yield from evaluated(board, f"G.pop({entry},0)and 0")
 
 
-def drop_namespace(board: Board, namespace: int, entries: tuple[int, ...]) -> Procedure[int]:
-    """Forget a session's namespace and entries in one call; return the free memory, or -1."""
+def drop_namespace(
+    board: Board, namespace: int, entries: tuple[int, ...]
+) -> Procedure[tuple[Frame, bytes]]:
+    """Forget a session's namespace and entries; the (last) call gives the free memory, or -1.
+
+    One `pop` after the other: a loop in an expression is a function of its own, for which the stack
+    of the smallest board is not deep enough.
+    """
+    rest = entries
+    while len(rest) > TOGETHER:
+        yield from evaluated(board, _popped(rest[:TOGETHER]))
+        rest = rest[TOGETHER:]
     drop = f"B.clear()or S.pop({namespace},0)and 0 or {_collected(board)}"
-    if entries:
-        drop = f"[G.pop(j,0)and 0 for j in {entries}]and 0 or {drop}"
-    return (yield from _freed(board, drop))
+    return (yield from evaluated(board, f"{_popped(rest)}or {drop}" if rest else drop))
+
+
+def _popped(entries: tuple[int, ...]) -> str:
+    return f"[{','.join(f'G.pop({each},0)' for each in entries)}]and 0 "
 
 
 def free_memory(board: Board) -> Procedure[int]:
