@@ -46,7 +46,7 @@ class Wishes:
             ArgumentError: they contradict each other, or the options.
         """
         options.check_budget(self.budget)
-        if not self.wait >= 0:
+        if not isinstance(self.wait, int | float) or not self.wait >= 0:
             raise ArgumentError(f"wait={self.wait!r}: give the seconds to wait, or 0 to be refused")
         if not isinstance(self.restart, Restart):
             raise ArgumentError(f"restart={self.restart!r}: give one of {', '.join(Restart)}")
