@@ -9,6 +9,7 @@ It ends nothing by itself, and a cancelled waiter does not close it: it is only 
 
 from __future__ import annotations
 
+import os
 from _thread import RLock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     from .scope import Scope
 
 
-_LOCK: Final = RLock()
+_LOCK: Final[Any] = RLock()
 """Guards a moment of every one of them: a lock for each would take 88 bytes. It is held for a few
 steps, never while a callback runs; a finaliser that comes by meanwhile may take it once more."""
+os.register_at_fork(after_in_child=_LOCK._at_fork_reinit)  # noqa: SLF001 -- as `threading` does
 
 
 class Done:

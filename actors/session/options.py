@@ -19,7 +19,7 @@ class SessionOptions:
     """
 
     default_session_timeout: float = 1800.0
-    """A session that was not used for so long is ended."""
+    """A session that was not used for so long, or up to a 64th longer, is ended."""
     max_concurrent_sessions: int = 10
     """One more is refused with `SessionLimitError`."""
     enable_session_metrics: bool = True

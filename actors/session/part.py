@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from _thread import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar, overload
 
@@ -10,9 +11,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAKING: Final = RLock()
+MAKING: Final[Any] = RLock()
 """Guards short moments of every session: a lock for each would take 88 bytes. A finaliser that
 comes by meanwhile may take it once more."""
+os.register_at_fork(after_in_child=MAKING._at_fork_reinit)  # noqa: SLF001 -- as `threading` does
 
 
 class part(Generic[T]):  # noqa: N801 -- used as `property` is

@@ -116,8 +116,9 @@ class ManagerCore(ManagerTree):
         if node is None:
             self.check(Move.CREATE)
             raise LinkLost(f"{record.port.url} is being started anew; try again")
-        started: Future[Any] = node.sessions().start_child(spec_of(core), block=False)
-        record.roster[core.session_id] = core
+        sessions = node.sessions()
+        record.roster[core.session_id] = core  # first: what happens to the device is told from here
+        started: Future[Any] = sessions.start_child(spec_of(core), block=False)
         return started
 
     def is_alone(self, core: SessionCore) -> bool:
@@ -196,6 +197,7 @@ class ManagerCore(ManagerTree):
                 return quietly_ended(self._closing)
             self.move(Move.SHUT_DOWN)
             self._closing = Future()
+        self.idle.close()
         closing = self._close()
         closing.add_done_callback(partial(_pass_on, self._closing))
         return shielded(self._closing)
@@ -206,6 +208,7 @@ class ManagerCore(ManagerTree):
             self.move(Move.DISPOSE)
             if self._closing is None:
                 self._closing = Future()
+        self.idle.close()
         self.sessions.admission.close(SessionClosed("the manager was closed; make a new one"))
         for core in self.sessions.all():
             core.abandon()
@@ -221,7 +224,6 @@ class ManagerCore(ManagerTree):
         if server is not None:
             server.close()
         self._plug.close()
-        self.idle.close()
         self.told.close()
         rest()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from klemheist import SessionManager
+from klemheist import SessionManager, SessionOptions
 from tests.bench import sessions
 from tests.bench.memory_link import memory_links
 from tests.bench.tree import Line
@@ -54,6 +54,17 @@ def test_a_resource_and_a_method_cost_no_more_than_they_may():
         made[0].recorded = False
     assert 0 < resource <= sessions.RESOURCE_GOAL
     assert 0 < method <= sessions.METHOD_GOAL
+
+
+@pytest.mark.req("SES-093")
+def test_an_idle_session_costs_no_more_than_it_may():
+    options = SessionOptions(max_concurrent_sessions=301)
+    with memory_links() as made, SessionManager(options) as manager:
+        manager.device("tcp://memory:1")
+        made[0].recorded = True
+        found = sessions.idle(manager, ["tcp://memory:1"], 300)
+        made[0].recorded = False
+    assert 0 < found <= sessions.SESSION_GOAL
 
 
 def test_the_section_says_what_is_met_and_what_is_missed():

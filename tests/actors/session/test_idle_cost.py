@@ -8,7 +8,7 @@ import threading
 import pytest
 from loguru import logger
 
-from klemheist import AsyncSession, Session, SessionOptions
+from klemheist import AsyncSession, Session, SessionManager, SessionOptions
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.session.core import SessionCore
 from klemheist.actors.session.remote import Numbers
@@ -157,6 +157,18 @@ def test_one_timer_looks_after_all_sessions_of_a_manager(manager):
         with manager.session("sim:"):
             assert watch._timer is timer
             assert timer.active
+
+
+@pytest.mark.parametrize("end", [SessionManager.close, SessionManager.dispose])
+def test_nobody_looks_after_the_sessions_of_a_manager_that_is_gone(end):
+    manager = SessionManager()
+    session = manager.create_session("sim:")
+    timer = manager._core.idle._timer
+    assert timer.active
+    end(manager)
+    assert not session.is_active
+    assert not timer.active
+    assert manager._core.idle._timer is None
 
 
 def test_only_sessions_whose_time_is_up_are_ended(cores):
