@@ -173,7 +173,9 @@ KINDS: tuple[Fault, ...] = (
     Fault("link dropped", ("host", *NETWORK), _dropped, (LinkLost,), SAME_BOOT),
     Fault("stopped, later alive", ("microbit",), _stopped, (LinkTimeout,), SAME_BOOT),
     Fault("out of memory", ("microbit",), _starved, (DeviceMemoryError,), SAME_BOOT),
-    Fault("call cancelled", ("host", "microbit", *NETWORK), _cancelled, (CallCancelled,), SAME_BOOT),
+    Fault(
+        "call cancelled", ("host", "microbit", *NETWORK), _cancelled, (CallCancelled,), SAME_BOOT
+    ),
     Fault("a thread that prints", ("host",), _chattered, (), SAME_BOOT),
     Fault("garbage and lost bytes", ("noisy",), _mangled, ()),
 )
