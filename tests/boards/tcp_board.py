@@ -35,6 +35,8 @@ class TcpBoard:
         self._acceptor: threading.Thread | None = None
         self._link: Link | None = None
         self.host, self.port = "127.0.0.1", 0
+        self.is_bare = False
+        """Whether whoever connects gets the board's own bytes, whatever the server speaks else."""
         self.connections = 0
         """How many clients have been accepted so far."""
         self.respawn()

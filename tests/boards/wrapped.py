@@ -176,6 +176,8 @@ class WebReplBoard(TcpBoard):
         return f"ws://:{self.password}@{self.host}:{self.port}"
 
     def _admit(self, accepted: socket.socket) -> Client | None:
+        if self.is_bare:
+            return super()._admit(accepted)
         client = WebReplClient(accepted, self.password)
         if self._client is None or self._client.has_left():
             return client
@@ -212,6 +214,8 @@ class TelnetBoard(TcpBoard):
         return f"telnet://{login}{self.host}:{self.port}"
 
     def _admit(self, accepted: socket.socket) -> Client | None:
+        if self.is_bare:
+            return super()._admit(accepted)
         self.drop()
         return TelnetClient(accepted, self.password, self.user)
 

@@ -160,19 +160,22 @@ def _mangled(stage: Stage) -> BaseException | None:
     return told
 
 
-ALL = ("sim", "tcp", "host", "microbit")
+NETWORK = ("tcp", "ws", "telnet")
+ALL = ("sim", "host", "microbit", *NETWORK)
 KINDS: tuple[Fault, ...] = (
     Fault("killed in mid-call", ALL, _killed, (LinkLost,), NEW_BOOT),
-    Fault("SystemExit", ("sim", "tcp", "host"), _left, (DeviceReset,), NEW_BOOT),
+    Fault("SystemExit", ("sim", "host", *NETWORK), _left, (DeviceReset,), NEW_BOOT),
     Fault("SystemExit that resets nothing", ("microbit",), _left, (DeviceError,), SAME_BOOT),
     Fault("machine.reset()", ALL, _reset, (DeviceReset,), NEW_BOOT),
     Fault("a pure endless loop", ("host", "microbit"), _looped, (LinkTimeout,), SAME_BOOT),
     Fault("a loop that cannot be interrupted", ("sim",), _looped, (LinkTimeout,), NEW_BOOT),
-    Fault("a loop that swallows Ctrl-C", ("tcp", "host"), _swallowed, (LinkTimeout,), SAME_BOOT),
-    Fault("link dropped", ("tcp", "host"), _dropped, (LinkLost,), SAME_BOOT),
+    Fault("a loop that swallows Ctrl-C", ("host", *NETWORK), _swallowed, (LinkTimeout,), SAME_BOOT),
+    Fault("link dropped", ("host", *NETWORK), _dropped, (LinkLost,), SAME_BOOT),
     Fault("stopped, later alive", ("microbit",), _stopped, (LinkTimeout,), SAME_BOOT),
     Fault("out of memory", ("microbit",), _starved, (DeviceMemoryError,), SAME_BOOT),
-    Fault("call cancelled", ("tcp", "host", "microbit"), _cancelled, (CallCancelled,), SAME_BOOT),
+    Fault(
+        "call cancelled", ("host", "microbit", *NETWORK), _cancelled, (CallCancelled,), SAME_BOOT
+    ),
     Fault("a thread that prints", ("host",), _chattered, (), SAME_BOOT),
     Fault("garbage and lost bytes", ("noisy",), _mangled, ()),
 )

@@ -28,7 +28,7 @@ LAP = 6
 BACKOFF = Reopening().first
 REST = 3.0
 """Seconds in which threads and children that are ending must have ended."""
-BOARDS = ("sim", "tcp", "host", "microbit", "noisy")
+BOARDS = ("sim", "tcp", "ws", "telnet", "host", "microbit", "noisy")
 
 
 @dataclass

@@ -23,6 +23,7 @@ from klemheist.supervisors.manager.manager import SessionManager
 from tests.boards.bare import BareRepl
 from tests.boards.mangler import Mangler
 from tests.boards.tcp_board import TcpBoard
+from tests.boards.wrapped import TelnetBoard, WebReplBoard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,9 +106,11 @@ class Stage:
         self.random = random.Random(f"{self.kind} {self.seed}")
         url = self._board()
         if self.board is not None:
+            self.board.is_bare = True
             with BareRepl(self.board.host, self.board.port) as judge:
                 judge.exec("judge = 'was here'")
                 self._before = ast.literal_eval(judge.exec(LEFTOVERS).decode())
+            self.board.is_bare = False
         self.manager = SessionManager()
         program = SmallGuest() if self.kind == "microbit" else Guest(pin=LED)
         began = time.monotonic()
@@ -125,6 +128,10 @@ class Stage:
                 self._root = tempfile.TemporaryDirectory()
                 command = f"exec:{sys.executable} {HOST} --root {self._root.name}"
                 self.board = TcpBoard(command)
+            case "ws":
+                self.board = WebReplBoard()
+            case "telnet":
+                self.board = TelnetBoard()
             case _:
                 self.board = TcpBoard("sim:")
         if self.kind == "noisy":
@@ -207,6 +214,7 @@ class Stage:
     def _left_behind(self) -> str | None:
         if self.board is None:
             return None  # its process ended with its link; `Holdings` shows that
+        self.board.is_bare = True
         with BareRepl(self.board.host, self.board.port) as judge:
             names, files, pins = ast.literal_eval(judge.exec(LEFTOVERS).decode())
         names_before, files_before, _ = self._before

@@ -87,9 +87,11 @@ class SimLink(FdLink):
         try:
             watched = -1 if _KERNEL_WATCHES else lifeline
             command = host_command(self._parsed, lifeline=watched, timeout=timeout)
+            if _KERNEL_WATCHES:
+                _end_kills_owner(lifeline)
             self._process, ends = _start(command, keep=(lifeline, *lock))
             if _KERNEL_WATCHES:
-                _kill_at_end_of(lifeline, self._process.pid)
+                fcntl.fcntl(lifeline, fcntl.F_SETOWN, self._process.pid)
         except BaseException as error:
             close_all(self._lifeline)
             if isinstance(error, OSError) and not isinstance(error, LinkError):
@@ -128,16 +130,14 @@ class SimLink(FdLink):
         return f"{self.url} is gone: its process ended"
 
 
-def _kill_at_end_of(lifeline: int, pid: int) -> None:
-    """Have the kernel kill a process when the last writer of this pipe is gone.
+def _end_kills_owner(pipe: int) -> None:
+    """Have the kernel kill the owner of this reading end when the last writer is gone.
 
-    The pipe must be open in that process too, as the same open file: the signal is its owner's. (If
-    the service dies before this, the board reads the end of its input when it has started.)
+    The owner must have the same open file. (Should the service die before there is one, the board
+    reads the end of its input when it has started.)
     """
-    fcntl.fcntl(lifeline, fcntl.F_SETOWN, pid)
-    fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
-    flags = fcntl.fcntl(lifeline, fcntl.F_GETFL)
-    fcntl.fcntl(lifeline, fcntl.F_SETFL, flags | os.O_ASYNC)
+    fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def _start(

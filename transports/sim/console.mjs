@@ -53,10 +53,12 @@ export class Console {
   /** Nothing is there to be done: output goes out, in one write, and the watcher is seen to. */
   rest() {
     this.flush();
-    if (this.#watcher !== null) return;
-    const now = performance.now();
-    if (this.#settled === Infinity) this.#settled = now + SETTLED_MS;
-    else if (now > this.#settled) this.#watch();
+    if (this.#settled === Infinity) this.#settled = performance.now() + SETTLED_MS;
+    this.#watchOnceSettled();
+  }
+
+  #watchOnceSettled() {
+    if (this.#watcher === null && performance.now() > this.#settled) this.#watch();
   }
 
   /**
@@ -157,6 +159,7 @@ export class Console {
       // by itself afterwards, byte by byte, can wait until all of it is there.
       if (this.codeIsNext || this.#codeRuns()) this.flush();
       this.codeIsNext = false;
+      this.#watchOnceSettled();
     } else if (this.control[WATCHING] === 0) {
       Atomics.store(this.control, WATCHING, 1);
       this.#watcher.postMessage(0);
