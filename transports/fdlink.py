@@ -151,10 +151,10 @@ class FdLink:
         finally:  # whatever happened, a Ctrl-C of the user included, somebody reads on
             lease.give_back()
 
-    def lend(self) -> None:
+    def lend(self, *, soon: bool = False) -> None:
         """See `Link.lend`."""
         if self._lease is not None:
-            self._lease.lend()
+            self._lease.lend(soon=soon)
 
     def exchange(
         self, begin: Callable[[], bytes], take: Callable[[bytes], bool], window: float

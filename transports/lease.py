@@ -60,13 +60,18 @@ class Lease:
             if not self._ended:
                 self._owner.resume(self._fd)
 
-    def lend(self) -> None:
+    def lend(self, *, soon: bool = False) -> None:
         """Let the event loop of this thread read until it is silent for `LEASE_SECONDS`.
 
         Nothing happens where it cannot, or where a thread has taken over.
+
+        Args:
+            soon: see `Link.lend`.
         """
         loop = loops.running()
         self._until = monotonic() + LEASE_SECONDS
+        if soon and loop is not None:
+            loop.stay_awake()
         if loop is self.loop or loop is None:
             return
         with self._lock:

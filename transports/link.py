@@ -85,11 +85,14 @@ class Link(Protocol):
         early, and does nothing where the link cannot do it. Not for a callback.
         """
 
-    def lend(self) -> None:
+    def lend(self, *, soon: bool = False) -> None:
         """Let the event loop that runs on this thread read and deliver, while its tasks make calls.
 
         For a task that awaits an answer, at each call; without blocking. Does nothing where the
         link or the loop cannot do it.
+
+        Args:
+            soon: the answer is near, as a rule: it is worth not to sleep for a moment.
         """
 
     def exchange(

@@ -15,6 +15,8 @@ from _thread import get_ident
 from asyncio import get_running_loop
 from typing import TYPE_CHECKING
 
+from klemheist.transports.wakeful import Wakeful
+
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
@@ -38,6 +40,7 @@ class LoopReader:
         self._loop = weakref.ref(loop)
         self._handlers: dict[int, Callable[[], None]] = {}
         self._epoll = select.epoll()
+        self._wakeful = Wakeful()
         loop.add_reader(self._epoll.fileno(), self._ready)
 
     def watch(self, fd: int, handler: Callable[[], None]) -> None:
@@ -49,6 +52,12 @@ class LoopReader:
         """Forget `fd`, which must still be open; a call of its handler may be under way."""
         self._epoll.unregister(fd)
         del self._handlers[fd]
+
+    def stay_awake(self) -> None:
+        """Keep the loop, whose thread this is, from sleeping for a moment: an answer is near."""
+        loop = self._loop()
+        if loop is not None:
+            self._wakeful.begin(loop)
 
     def rest(self) -> None:
         """Leave the loop, if there is nothing to read for it just now; from any thread."""
@@ -70,6 +79,7 @@ class LoopReader:
             self._epoll.close()
 
     def _ready(self) -> None:
+        self._wakeful.came()
         here = get_ident()
         _awake.add(here)
         try:

@@ -99,7 +99,7 @@ class PumpLink:
         """See `Link.exchange`: the reading thread cannot be paused."""
         return False
 
-    def lend(self) -> None:
+    def lend(self, *, soon: bool = False) -> None:
         """See `Link.lend`: a blocking port cannot be read by a loop."""
 
     def drive(self, done: Callable[[], bool], window: float = 0.0) -> None:

@@ -50,6 +50,8 @@ class AwaitedCall(CallFuture):
 
     __slots__ = ("_cancel_call", "_make_call", "began", "call", "owner")
 
+    soon = True
+
     def __init__(
         self,
         link: Callable[[], Link | None],

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from klemheist.actors.errors import QueueFull
 from klemheist.actors.runtime.future import Future
@@ -37,6 +37,9 @@ class CallFuture(Future[Any]):
 
     __slots__ = ("_link",)
 
+    soon: ClassVar[bool] = False
+    """Whether the answer is near, as a rule; see `Link.lend`."""
+
     def __init__(
         self, link: Callable[[], Link | None], on_cancel: Callable[[str | None], object]
     ) -> None:
@@ -57,7 +60,7 @@ class CallFuture(Future[Any]):
     def __await__(self) -> Generator[Any, None, Any]:
         """See `Future.__await__`."""
         if not self.done() and (link := self._link()) is not None:
-            link.lend()
+            link.lend(soon=self.soon)
         return super().__await__()
 
     __iter__ = __await__

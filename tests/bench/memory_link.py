@@ -61,7 +61,7 @@ class MemoryLink:
     def drive(self, done: Callable[[], bool], window: float = 0.0) -> None:
         """There is nothing to read: it is delivered already."""
 
-    def lend(self) -> None:
+    def lend(self, *, soon: bool = False) -> None:
         """As for `drive`."""
 
     def exchange(self, *_: object) -> bool:

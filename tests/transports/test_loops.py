@@ -10,7 +10,7 @@ from itertools import chain
 
 import pytest
 
-from klemheist.transports import create_link, lease, loops
+from klemheist.transports import create_link, lease, loops, wakeful
 from tests.transports.conformance import SECONDS, Holdings, Inbox
 
 LONG = 60.0
@@ -94,6 +94,26 @@ def test_a_loop_reads_what_it_was_lent_on_its_own_thread(tcp, monkeypatch):
     )
     assert asyncio.run(one_by_one(*tcp)) == {threading.get_ident()}
     assert len(watched) == 1, "it stays registered while calls go on"
+
+
+@pytest.mark.usefixtures("long_lease")
+def test_while_it_stays_awake_for_an_answer_all_else_in_the_loop_runs(tcp, monkeypatch):
+    link, inbox, peer = tcp
+    monkeypatch.setattr(wakeful, "LONGEST", LONG)
+    monkeypatch.setattr(wakeful.Wakeful, "taken_until", 0.0)
+
+    async def awake():
+        link.lend(soon=True)
+        for _ in range(100):
+            await asyncio.sleep(0.0001)
+        assert loops.running()._wakeful._turning
+        came = next_bytes(inbox)
+        peer.sendall(b"x")
+        assert await came == threading.get_ident()
+        await asyncio.sleep(0.0001)
+        assert not loops.running()._wakeful._turning
+
+    asyncio.run(awake())
 
 
 def test_a_loop_that_blocks_keeps_no_byte_from_its_receiver(tcp):
