@@ -108,6 +108,7 @@ class SyncingFiles(FileOperations):
         so_far = _Progress(rooted(to), Path(folder), options, report)
         turns = turns_on(self.core.port.board)
         turn = turns.take(to, self.core.options.call_timeout)
+        self.core._keep(turn)  # noqa: SLF001 -- as a call: the session's end does not wait for it
         try:
             yield turn
             made = yield from self._until_alike(so_far)

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import Final
 
-from klemheist.actors.errors import QueueFull
+from klemheist.actors.errors import CallCancelled, QueueFull
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.timers import TIMERS
 from klemheist.transports.errors import LinkTimeout
@@ -34,7 +34,12 @@ class Turns:
         Raises:
             QueueFull: too many wait.
         """
-        turn: Future[None] = Future()
+
+        def cancelled(reason: str | None) -> None:
+            text = f"sync {path} was cancelled: {reason or 'it is not wanted any more'}"
+            turn.set_exception(CallCancelled(text, maybe_executed=False))
+
+        turn: Future[None] = Future(on_cancel=cancelled)
         with self._lock:
             if len(self._line) > MOST_WAITING:
                 raise QueueFull(f"{MOST_WAITING} syncs wait for this device; wait for some of them")
@@ -50,7 +55,7 @@ class Turns:
 
     def leave(self, turn: Future[None]) -> None:
         """Give a turn back, or wait for it no longer; the next in the line has it."""
-        turn.cancel("it is not wanted any more")
+        turn.cancel()
         with self._lock:
             self._line.remove(turn)
             first = self._line[0] if self._line else None

@@ -8,6 +8,7 @@ import dataclasses
 import random
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest import mock
@@ -23,6 +24,7 @@ from klemheist.actors.session.files_sync import SyncingFiles
 from klemheist.actors.session.files_turns import MOST_WAITING, Turns
 from klemheist.actors.session.ledger import EntryKind
 from klemheist.errors import (
+    CallCancelled,
     CapabilityError,
     DeviceDiskFullError,
     DeviceIsADirectoryError,
@@ -348,6 +350,30 @@ def test_a_sync_that_is_given_up_while_it_waits_holds_nobody_up(folder, monkeypa
     with held_up(monkeypatch) as held:
         first, third = asyncio.run(main(*held))
     assert len(first.written) == len(third.unchanged) == 11
+
+
+def test_a_session_that_ends_takes_its_sync_out_of_the_line(manager, s, folder, monkeypatch):
+    with held_up(monkeypatch) as (threads, arrived, go):
+        first = threads.submit(s.files.sync, folder, "/app")
+        assert arrived.wait(20)
+        two = manager.create_session("sim:")
+        waiting = two._core.port.board.facts["syncs"]._line
+        second = threads.submit(two.files.sync, folder, "/app")
+        until(lambda: len(waiting) == 2)
+        two.close()
+
+        with pytest.raises(CallCancelled, match=r"sync /app was cancelled: session \w+ ends"):
+            second.result(20)
+
+        go.set()
+        assert first.result(20).written
+
+
+def until(seen):
+    ends = time.monotonic() + 20
+    while not seen():
+        assert time.monotonic() < ends
+        time.sleep(0.005)
 
 
 def test_too_many_syncs_at_once_are_refused():

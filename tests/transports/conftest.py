@@ -5,12 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-import trustme
 
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory):
     """PEM files: the authority's certificate; key and certificate of a server, and of another."""
+    import trustme
+
     place, authority = tmp_path_factory.mktemp("tls"), trustme.CA()
     found = {"authority": authority.cert_pem}
     for name, host in (("server", "127.0.0.1"), ("elsewhere", "lab.example")):
