@@ -19,6 +19,7 @@ from loguru import logger
 from klemheist.transports import reactor
 from klemheist.transports.errors import LinkError, LinkLost
 from klemheist.transports.link import DRIVE_SECONDS, MAX_UNSENT
+from klemheist.transports.spin import Spin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,7 @@ class FdLink:
         self._writing = threading.Lock()
         self._driving = threading.Lock()
         self._poll: select.poll | None = None
+        self._spin = Spin()
         self._unsent: deque[bytes] = deque()
         self._unsent_bytes = 0
         self._live = self._opened = False
@@ -176,7 +178,7 @@ class FdLink:
             self.write(begin())
             end = monotonic() + window
             while self._live and (left := end - monotonic()) > 0:
-                if not poll.poll(left * 1000):
+                if not (self._spin.wait(poll) or poll.poll(left * 1000)):
                     break
                 data = self._read()
                 if not data or take(data):
