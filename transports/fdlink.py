@@ -20,6 +20,7 @@ from klemheist.transports import reactor
 from klemheist.transports.errors import LinkError, LinkLost
 from klemheist.transports.lease import Lease
 from klemheist.transports.link import DRIVE_SECONDS, MAX_UNSENT
+from klemheist.transports.spin import Spin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +57,7 @@ class FdLink:
         self._writing = threading.Lock()
         self._driving = threading.Lock()
         self._poll: select.poll | None = None
+        self._spin = Spin()
         self._unsent: deque[bytes] = deque()
         self._unsent_bytes = 0
         self._live = self._opened = False
@@ -182,7 +184,7 @@ class FdLink:
             self.write(begin())
             end = monotonic() + window
             while self._live and (left := end - monotonic()) > 0:
-                if not poll.poll(left * 1000):
+                if not (self._spin.wait(poll) or poll.poll(left * 1000)):
                     break
                 data = self._read()
                 if not data or take(data):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final, Protocol
 
 from klemheist.transports.repl.conversation import Board
@@ -18,9 +19,11 @@ from klemheist.transports.repl.lines import Procedure
 from .call import Call, FairQueue
 
 WINDOW: Final = 8
-"""Calls in one batch (DESIGN 3.2)."""
+"""Calls in one batch, at least, where so many wait and fit (DESIGN 3.2)."""
 QUICK: Final = 0.005
 """Seconds that a call may take, at its task's pace, to share a batch."""
+MOST: Final = 64
+"""Calls in one batch of those so quick that all take no longer than `WINDOW` of others."""
 TOGETHER: Final = 1.0
 """Seconds that the deadlines of calls in one batch lie apart at most: the first one ends it."""
 
@@ -33,8 +36,8 @@ class Task(Protocol):
     pace: float
     """Seconds that its calls took of late; infinite until one has been seen."""
 
-    def fits(self, board: Board, calls: Sequence[Arguments]) -> bool:
-        """Whether they go out as one line, in this boot."""
+    def fitting(self, board: Board, calls: Sequence[Arguments]) -> int:
+        """Return how many of them, from the first on, go out as one line in this boot."""
         ...
 
     def many(self, board: Board, calls: Sequence[Arguments]) -> Procedure[list[object]]:
@@ -66,21 +69,23 @@ def gather(first: Call, queue: FairQueue, board: Board, now: float, generation: 
     task = first.task
     if task is None or task.pace > QUICK or not queue:
         return first
-    members, calls = [first], [first.arguments]
-    while len(members) < WINDOW and (call := queue.peek(first.owner)) is not None:
+    most = max(WINDOW, min(MOST, int(WINDOW * QUICK / max(task.pace, 1e-6))))
+    members = [first]
+    for call in islice(queue.waiting_for(first.owner), most - 1):
         alike = call.task is task and call.idempotent == first.idempotent
         meant = call.deadline > now and call.generation in (0, generation)
         meant = meant and abs(call.deadline - first.deadline) < TOGETHER
         if not (alike and meant and not call.future.done()):
             break
-        if not task.fits(board, [*calls, call.arguments]):
-            break
-        queue.remove(call)
         members.append(call)
-        calls.append(call.arguments)
     if len(members) == 1:
         return first
+    del members[max(1, task.fitting(board, [each.arguments for each in members])) :]
+    if len(members) == 1:
+        return first
+    calls = [each.arguments for each in members]
     for member in members[1:]:
+        queue.remove(member)
         member.tries += 1
     return Batch(
         lambda board: task.many(board, calls),

@@ -6,7 +6,7 @@ First in, first out within a session; round robin between sessions; bounded for 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -141,10 +141,9 @@ class FairQueue:
             del self._lanes[owner]
         return call
 
-    def peek(self, owner: str) -> Call | None:
-        """Return the next call of one session."""
-        lane = self._lanes.get(owner)
-        return lane[0] if lane else None
+    def waiting_for(self, owner: str) -> Iterable[Call]:
+        """Return the calls of one session, the next one first."""
+        return self._lanes.get(owner, ())
 
     def remove(self, call: Call) -> bool:
         """Remove one call; False where it does not wait (any more)."""

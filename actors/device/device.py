@@ -21,10 +21,11 @@ from klemheist.transports.link import Link
 from klemheist.transports.repl.conversation import Conversation, Do, Outcome, Reply, Step
 from klemheist.transports.repl.frames import EventFilter, Frame
 from klemheist.transports.repl.install import complete
-from klemheist.transports.repl.lines import Full, Gone, Procedure, Silent, status
-from klemheist.transports.repl.procedures import one_line
+from klemheist.transports.repl.lines import Full, Gone, Procedure, Silent, leave, status
+from klemheist.transports.repl.procedures import one_line, prepare_bursts
 
 from .awaited import Awaiting
+from .bursts import PAUSE, BurstCall, Bursts, line_of
 from .call import Call, CallFuture
 from .express import Express, MakeCall
 from .intake import Intake
@@ -75,6 +76,7 @@ class Device(Awaiting):
             timers=timers,
         )
         self._suspicion = Suspicion()
+        self._bursts = Bursts()
         self._parting = Parting(self, port, self._links, self._watch, timers, resume_app=resume_app)
         self.new_talk()
 
@@ -84,6 +86,11 @@ class Device(Awaiting):
     def waiting(self) -> int:
         """How many calls wait."""
         return self._intake.waiting
+
+    @property
+    def in_burst(self) -> bool:
+        """Whether the device waits for a line in its own loop (`burst.py`)."""
+        return self._talk.listening
 
     def submit(self, call: Call) -> Future[Any]:
         """Take a call; its future is resolved by its deadline at the latest."""
@@ -95,12 +102,12 @@ class Device(Awaiting):
 
     def call_now(
         self, entry: int, plain: tuple[Any, ...], make_call: MakeCall
-    ) -> Frame | Future[Any] | None:
+    ) -> int | Frame | Future[Any] | None:
         """Make a call on the caller's thread, if the device is idle (`express.py`).
 
         Returns:
-            The frame of its value; or a future, where it takes longer or is no value; or None,
-            where nothing was sent.
+            Its value, or the frame of it; or a future, where it takes longer or is no value; or
+            None, where nothing was sent.
         """
         inbox = self._actor_inbox
         assert isinstance(inbox, InlineInbox)
@@ -116,25 +123,58 @@ class Device(Awaiting):
 
     def _call_now(
         self, entry: int, plain: tuple[Any, ...], make_call: MakeCall
-    ) -> Frame | Future[Any] | None:
-        port, link = self.port, self.port.link
-        if port.state is not DeviceState.UP or self._runner.active or link is None:
+    ) -> int | Frame | Future[Any] | None:
+        port, link, talk = self.port, self.port.link, self._talk
+        if (
+            port.state is not DeviceState.UP
+            or self._runner.active
+            or link is None
+            or len(self._intake)
+        ):
             return None
-        line = one_line(port.board, entry, plain)
-        if line is None or len(self._intake):
-            return None
-        adopt = partial(self._adopt, make_call)
-        express = Express(self._talk, line, adopt, self._handle)
-        port.meter.begin()
-        if not express.run(link):
+        now = port.meter.begin()
+        due, board = self._bursts.due(now), port.board
+        if talk.listening or (due and board.burst == board.boot):
+            found = self._call_in_burst(link, entry, plain, make_call, now)
+            if found is not None:
+                return found
+        line = one_line(board, entry, plain)
+        express = line and Express(talk, line, partial(self._adopt, make_call), self._handle)
+        if not express or not express.run(link):
             return None
         if express.frame is None:
             self._next()
             return express.future
+        self._answered()
+        if due and board.tried != board.boot:
+            self.begin(prepare_bursts(board), self._looked, patience=PATIENCE)
+        return express.frame
+
+    def _call_in_burst(
+        self, link: Link, entry: int, plain: tuple[Any, ...], make_call: MakeCall, now: float
+    ) -> int | Frame | Future[Any] | None:
+        beginning = not self._talk.listening
+        line = line_of(self.port.board, entry, plain, beginning=beginning)
+        if line is None:
+            return None
+        call = BurstCall(self._talk, line, partial(self._adopt, make_call), self._handle)
+        if not call.run(link):
+            return None
+        if call.future is not None:
+            self._bursts.broken()
+            self._next()
+            return call.future
+        self._answered()
+        if beginning:
+            self._bursts.begun(now)
+            self._watch.by(now + PAUSE)
+        return call.frame if call.value is None else call.value
+
+    def _answered(self) -> None:
+        port = self.port
         port.meter.end()
         port.board.taken()
         port.counters.calls += 1
-        return express.frame
 
     def _adopt(self, make_call: MakeCall) -> Future[Any]:
         """Go on with a call that was sent, as with any other."""
@@ -367,6 +407,11 @@ class Device(Awaiting):
         for outcome in self._talk.settle():
             self._handle(outcome)
         self._runner.expire(now)
+        if self._talk.listening and not self._runner.active:
+            if self._bursts.is_over(now):
+                self.begin(leave(), self._looked, patience=PATIENCE)
+            else:
+                self._watch.by(now + PAUSE)
         self._next()
         self._watch_step(now)
         deadline = self._intake.next_deadline()

@@ -42,9 +42,10 @@ class CallMeter:
         self._ended: deque[float] = deque(maxlen=KEPT)
         self._took: deque[float] = deque(maxlen=KEPT)
 
-    def begin(self) -> None:
-        """A call is sent."""
-        self._began = monotonic()
+    def begin(self) -> float:
+        """A call is sent; return when, in monotonic seconds."""
+        self._began = now = monotonic()
+        return now
 
     def end(self, count: int = 1) -> None:
         """The call was answered; or `count` of them, which went out as one and share its time."""

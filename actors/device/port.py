@@ -98,7 +98,7 @@ class Brain(Protocol):
 
     def call_now(
         self, entry: int, plain: tuple[Any, ...], make_call: MakeCall
-    ) -> Frame | Future[Any] | None:
+    ) -> int | Frame | Future[Any] | None:
         """Make a call on this thread if the device is idle."""
 
     def call_soon(
@@ -267,7 +267,7 @@ class Port:
 
     def call_now(
         self, entry: int, plain: tuple[Any, ...], make_call: MakeCall
-    ) -> Frame | Future[Any] | None:
+    ) -> int | Frame | Future[Any] | None:
         """Make a call on this thread if the device is idle; see `Device.call_now`."""
         brain = self.brain
         return None if brain is None else brain.call_now(entry, plain, make_call)

@@ -105,6 +105,8 @@ class Runner:
                 self._advance(talk.give_up(), now)
             else:  # accepted: from here on the call's own deadline counts, or our patience
                 self._extended = True
+                if nudge := talk.nudge:
+                    self._send(step, nudge)
                 self._until = None if self._patience is None else now + self._patience
 
     def give_up(self, now: float) -> None:
@@ -135,7 +137,8 @@ class Runner:
 
     def _begin(self, step: Step, now: float) -> None:
         talk = self._conversation
-        if step.do is Do.INTERRUPT and talk.at_prompt:
+        ended = step.do is Do.INTERRUPT and talk.at_prompt
+        if ended or (step.do is Do.LEAVE and not talk.listening):
             self._advance(Reply(ended=True), now)  # it came to its end by itself
             return
         self._step, self._extended = step, False

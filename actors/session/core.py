@@ -204,6 +204,9 @@ class SessionCore(SessionSetups):
             if entry is not None and is_plain(args) and (timeout is None or timeout > LEAST_NOW):
                 make_call = partial(self._ordinary, source, args, (timeout, idempotent))
                 answer = self.port.call_now(entry, args, make_call)
+                if isinstance(answer, int):
+                    self.last_used = SYSTEM_CLOCK.monotonic()
+                    return answer
                 if isinstance(answer, Frame):
                     self.last_used = SYSTEM_CLOCK.monotonic()
                     return int(answer.text) if answer.text.isdigit() else decode(answer.text)

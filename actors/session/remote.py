@@ -20,6 +20,7 @@ from klemheist.transports.repl.install import complete
 from klemheist.transports.repl.lines import Procedure
 from klemheist.transports.repl.procedures import (
     applied,
+    drop_bursts,
     drop_namespace,
     evaluated,
     executed,
@@ -217,6 +218,7 @@ class Namespace:
         try:
             yield from self._define(board, source, place, entry)
         except DeviceMemoryError:  # once more: that error came after a collection (DESIGN 7)
+            yield from drop_bursts(board)
             yield from self._define(board, source, place, entry)
         self.entries[source.name] = (source.hash, entry)
         if self.owner is not None:

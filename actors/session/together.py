@@ -29,12 +29,16 @@ _MADE_TOGETHER: Final = (
     """\
 def BM(i,a):
  BP.clear()
+ f=G[i];p=BP.append
  for x in a:
-  BP.append(G[i](*x))
-  if type(BP[-1])in K:break
- return BP""",
+  x=f(*x)if type(x)is tuple else f(x)
+  p(x)
+  if type(x)in K:break
+ return repr(BP)if set(map(type,BP))==set((int,))else BP""",
     f"G[{int(Entry.MANY)}]=BM",
 )
+LEAST: Final = 2
+"""Bytes of a call in such a line: `1,`."""
 _ERRORS: Final = (DeviceError, DeviceMemoryError, ResultTypeError)
 
 
@@ -53,21 +57,26 @@ class Together:
         """Whether it makes the calls of this very task."""
         return self._namespace is namespace and self._source.hash == source.hash
 
-    def fits(self, board: Board, calls: Sequence[tuple[Any, ...]]) -> bool:
-        """Whether the calls go out as one line, the task being deployed in this boot."""
-        if self._singly:
-            return False
+    def fitting(self, board: Board, calls: Sequence[tuple[Any, ...]]) -> int:
+        """Return how many of the calls go out as one line, the task being deployed in this boot."""
         entry = self._namespace.entry_now(board, self._source)
-        return entry is not None and one_line(board, Entry.MANY, (entry, tuple(calls))) is not None
+        if self._singly or entry is None:
+            return 0
+        count = len(calls) if board.paste else min(len(calls), board.credit // LEAST)
+        while count and one_line(board, Entry.MANY, (entry, _flat(calls[:count]))) is None:
+            count -= 1
+        return count
 
     def many(self, board: Board, calls: Sequence[tuple[Any, ...]]) -> Procedure[list[object]]:
         """Make the calls; see `device.batch.Task`."""
         entry = self._namespace.entry_now(board, self._source)
         assert entry is not None, "they were gathered in this turn"
         yield from self._prepare(board)
-        answer = yield from numbered(board, Entry.MANY, entry, tuple(calls))
+        answer = yield from numbered(board, Entry.MANY, entry, _flat(calls))
         if answer[0].kind is FrameKind.VALUE:
             values = decode(answer[0].text)
+            if isinstance(values, str):  # integers alone: written at once, without a walk
+                values = decode(values)
             assert isinstance(values, list)
             self._singly = len(values) < len(calls)
             return values
@@ -101,3 +110,10 @@ class Together:
             except _ERRORS as error:
                 results.append(error)
         return results
+
+
+def _flat(calls: Sequence[tuple[Any, ...]]) -> tuple[object, ...]:
+    """Return the calls as they are sent: an only argument stands for itself, if it is no tuple."""
+    return tuple(
+        call[0] if len(call) == 1 and type(call[0]) is not tuple else call for call in calls
+    )

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Self
 from unittest import mock
 
+from klemheist.actors.device.call import Call
+from klemheist.actors.device.device import Device
 from klemheist.supervisors.manager import devices
 from klemheist.transports.fdlink import FdLink
 from klemheist.transports.registry import create_link
+from klemheist.transports.repl.procedures import free_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,11 +119,22 @@ def start_seconds(url: str) -> float:
         return perf_counter() - began
 
 
+def tidy(port: Port) -> None:
+    """Have the device collect, which no raw command does where the heap is small.
+
+    A call that is none of a burst ends the burst under way, if there is one.
+    """
+    port.submit(Call(free_memory, "/bench", monotonic() + OPEN_WITHIN, "tidying")).get()
+
+
 @contextmanager
 def borrowed(port: Port) -> Iterator[Bare]:
     """Lend out the descriptors of an idle device's link; give them back as they were."""
     link = port.link
     assert isinstance(link, FdLink)
+    assert isinstance(port.brain, Device)
+    if port.brain.in_burst:
+        tidy(port)
     fds = link._read_fd, link._write_fd
     assert link._lease is not None
     lent = link._lease.loop is not None  # to this thread's own loop, which does not run meanwhile

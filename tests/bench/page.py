@@ -55,15 +55,16 @@ Absolute times are this machine's, on this day: read the ratios, which are all o
 
 - **bare link**: a raw REPL by `os.write` and `os.read`, without deadlines or checks, on the *same
   descriptors* of the same open link that Klemheist uses, to the same interpreter; bare call and
-  ours go in turn, call by call, while our device is idle. The unit of all ratios is its exec of
-  `print(f(1))`, or `print(block())` for the 1 KB.
+  ours go in turn, twenty calls in a row after ten that do not count (a burst begins with the
+  ninth, and a bare call would end it), while our device is idle. The unit of all ratios is its
+  exec of `print(f(1))`, or `print(block())` for the 1 KB.
 - **Cores**: for all but the cold sessions and the recoveries, the boards' processes run on one
   core and all else on another, as a real board has a processor of its own. Where the system
   chooses, both may share a core that stays warm; on `sim:` a bare call then takes 35 µs instead of
   56, and ours 87 instead of 98.
 - **Klemheist**: `f(1)`, a `session.task`, with all of it on: verified frame, deadline,
-  supervision, tracking. *Submitted at once*: what waits is sent up to 8 calls at a time, in one
-  line of at most the board's credit: 60 bytes on `microbit:`, which holds 8 calls of one digit.
+  supervision, tracking. *Submitted at once*: what waits is sent up to 64 calls at a time, in one
+  line of at most the board's credit: 60 bytes on `microbit:`, which holds 20 calls of one digit.
 - **Belay, mpremote**: as libraries (`device.task`; `SerialTransport.exec`), on a pseudo-terminal
   bridge to a fresh board of the same kind. The bridge's own cost is the row below; on `sim:` it
   also translates the refusal of raw paste into a form that both understand. Files go through

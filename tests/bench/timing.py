@@ -66,6 +66,8 @@ def in_turn(
     *,
     warm_up: int = WARM_UP,
     turning: bool = False,
+    run: int = 1,
+    lead: int = 0,
 ) -> dict[str, Sample]:
     """Run all acts, one after the other, `rounds` times.
 
@@ -74,6 +76,8 @@ def in_turn(
         acts: each measures itself and returns its seconds, so that what prepares it costs nothing.
         warm_up: rounds before the first that counts.
         turning: reverse the order from round to round, where what came before matters.
+        run: how often each is done in a row when its turn has come; all of them count.
+        lead: how often before them it is done in the same row without being counted.
     """
     for _ in range(warm_up):
         for act in acts.values():
@@ -81,9 +85,12 @@ def in_turn(
     taken: dict[str, list[float]] = {name: [] for name in acts}
     order = list(acts.items())
     with quiet_gc():
-        for _ in range(rounds):
+        for _ in range(max(1, rounds // run)):
             for name, act in order:
-                taken[name].append(act())
+                for _ in range(lead):
+                    act()
+                for _ in range(run):
+                    taken[name].append(act())
             if turning:
                 order.reverse()
     return {name: Sample(tuple(seconds)) for name, seconds in taken.items()}

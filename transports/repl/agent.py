@@ -31,6 +31,8 @@ NAME: Final = "_k"
 LONGEST_STATEMENT: Final = 700
 SMALL_HEAP: Final = 64_000
 """Free bytes below which a heap is small."""
+COLLECT_BELOW: Final = 4300
+"""Free bytes of a small heap below which the agent collects: the parser there cannot."""
 LATE: Final = 300
 """Bytes of a statement of the second half: by then the heap is in fragments."""
 
@@ -90,7 +92,7 @@ def k(n,i=0,*a):
   try:q[4]=G[i](*a);q[2]=61
   except Exception as x:q[4]=str(type(x))[8:-2],str(x);q[2]=33;e(n,33,q[4]);raise
  e(n,q[2],q[4])
- if z and(i>9 or s%2)and z()<4300:gc.collect()
+ if z and(i>9 or s%2)and z()<{COLLECT_BELOW}:gc.collect()
 """,
     """\
 def E(x,s):return eval(x,S.setdefault(s,{}))

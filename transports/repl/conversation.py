@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
+from .burst import ENTER as ENTER_BURST
+from .burst import LEAVE
 from .frames import COUNTS, Frame, FrameKind, FrameScanner, status_question
 from .machine import END, INTERRUPT, Kind, ReplMachine
 from .table import State
@@ -42,8 +44,15 @@ class Do(Enum):
     INTERRUPT = auto()
     ASK_PASTE = auto()
     SOFT_RESET = auto()
+    LEAVE = auto()
+    """End a burst."""
     HARD_RESET = auto()
     """The driver's own: reset or reopen the link, then enter."""
+
+
+_UNANSWERED: Final = (State.SENT, State.ASKED, State.WINDOW, State.PASTING)
+_AT_PROMPT: Final = (Do.EXECUTE, Do.ASK_PASTE, Do.LEAVE)
+"""What must not be asked amid a burst."""
 
 
 class Step(NamedTuple):
@@ -82,6 +91,8 @@ class Reply:
     """`soft reboot` or a friendly prompt was seen: perhaps the interpreter is a new one."""
     interrupted: bool = False
     """A KeyboardInterrupt was seen: attaching stopped a running program."""
+    proof: int = NO_FRAME
+    """Of a burst's line, where the step was sent as one."""
     before: bytes = b""
     """The end of what came before the prompt that `Do.ENTER` asked for."""
 
@@ -117,6 +128,10 @@ class Board:
     """The count of calls after which the second half is to come, without anybody's need."""
     single: bool = False
     """The port's floats have 32 bits; known once the agent is whole."""
+    burst: str = ""
+    """The boot in which bursts can be begun (`burst.py`)."""
+    tried: str = ""
+    """The boot in which they were prepared, whether they can still be begun or not."""
     longest: int = 700
     """Bytes of source that one `exec` can take."""
     facts: dict[str, object] = field(default_factory=dict)
@@ -139,13 +154,14 @@ class Board:
 class Conversation:
     """The state of the talk with one device; see the module."""
 
-    __slots__ = ("_held", "_reply", "_scanner", "_step", "board", "machine")
+    __slots__ = ("_after", "_held", "_reply", "_scanner", "_step", "board", "machine")
 
     def __init__(self, board: Board | None = None) -> None:
         self.board = board or Board()
         self.machine = ReplMachine()
         self._scanner = FrameScanner()
         self._step: Step | None = None
+        self._after = False  # whether the step is begun when the burst under way has ended
         self._reply = Reply()
         self._held = b""  # the beginning of what may be nothing but a frame
 
@@ -160,9 +176,19 @@ class Conversation:
         return self.machine.state is State.IDLE
 
     @property
+    def listening(self) -> bool:
+        """Whether a burst is under way, and the device waits for its next line."""
+        return self.machine.state is State.LISTENING
+
+    @property
     def unanswered(self) -> bool:
         """Whether the device owes us `OK`: what was sent has not been run."""
-        return self.machine.state in (State.SENT, State.ASKED, State.WINDOW, State.PASTING)
+        return self._after or self.machine.state in (
+            State.SENT,
+            State.ASKED,
+            State.WINDOW,
+            State.PASTING,
+        )
 
     @property
     def nearly_ended(self) -> bool:
@@ -180,7 +206,40 @@ class Conversation:
             return INTERRUPT
         self._step, self._reply, self._held = step, Reply(), b""
         self._scanner.expect(step.number)
+        self._after = False
+        if self.machine.state is State.LISTENING and step.do in _AT_PROMPT:
+            self._after = step.do is not Do.LEAVE
+            self.machine.call()
+            return LEAVE
         return self._ask(step)
+
+    def begin_line(self, line: bytes) -> bytes:
+        """Begin a call of a burst, and the burst where none is; return the bytes to send.
+
+        There is no step: the caller looks at the answer, and either `end_line` or `join` follows.
+        """
+        if self.machine.state is State.LISTENING:
+            self.machine.call()
+            return line
+        return self.machine.execute(ENTER_BURST) + line
+
+    def end_line(self, *, begun: bool = False) -> None:
+        """The call of a burst has its whole answer; `begun` where `OK` came with it."""
+        if begun:
+            self.machine.accept()
+        self.machine.answered()
+
+    def join(self, step: Step, proof: int) -> bytes:
+        """Make a step of a burst's call that is under way; return what ends the burst after it."""
+        self._step, self._held, self._after = step, b"", False
+        self._reply = Reply(accepted=self.machine.state is State.RUNNING, proof=proof)
+        self._scanner.expect(proof, short=True)
+        return LEAVE
+
+    @property
+    def nudge(self) -> bytes:
+        """What ends the burst that the step is part of, once more: it may have got lost."""
+        return LEAVE if self._reply.proof != NO_FRAME else b""
 
     def _ask(self, step: Step) -> bytes:
         machine = self.machine
@@ -273,6 +332,7 @@ class Conversation:
         """End the step under way because its time is up; the order is no longer known."""
         reply, self._reply = self._reply, Reply()
         self._step = None
+        self._after = False
         self._held = b""
         self._scanner.flush()
         reply.frame = self._scanner.frame
@@ -313,6 +373,10 @@ class Conversation:
                 outcomes.append(Outcome(sign=True))
 
     def _end(self, outcomes: list[Outcome]) -> None:
+        if self._after and self._step is not None:  # what was said so far belongs to the burst
+            self._after, self._reply = False, Reply()
+            outcomes.append(Outcome(write=self._ask(self._step)))
+            return
         reply, self._reply = self._reply, Reply()
         step, self._step = self._step, None
         if step is None:

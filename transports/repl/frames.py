@@ -92,14 +92,18 @@ def call_line(index: int, plain: tuple[object, ...], count: int) -> tuple[int, b
         plain: arguments for which `values.is_plain` holds.
         count: how many calls this generation has taken, modulo `COUNTS`.
     """
-    arguments = repr(plain).encode()
-    number = call_number(index, arguments, count)
-    inner = arguments[1:-2] if len(plain) == 1 else arguments[1:-1]
-    if b"'" in inner or b'"' in inner:
-        inner = inner.replace(b"#", b"\\x23")
-    else:  # no string: blanks are only separators
-        inner = inner.replace(b", ", b",")
+    number = call_number(index, repr(plain).encode(), count)
+    inner = arguments_of(plain)
     return number, b"_k(%d,%d%s%s)" % (number, index, b"," if inner else b"", inner)
+
+
+def arguments_of(plain: tuple[object, ...]) -> bytes:
+    """Return what stands between the parentheses of a call: short, and without `#`."""
+    inner = repr(plain).encode()
+    inner = inner[1:-2] if len(plain) == 1 else inner[1:-1]
+    if b"'" in inner or b'"' in inner:
+        return inner.replace(b"#", b"\\x23")
+    return inner.replace(b", ", b",")  # no string: blanks are only separators
 
 
 def again_line(number: int) -> bytes:
@@ -113,6 +117,39 @@ def status_question(asked: int) -> tuple[int, bytes]:
     return number, again_line(number)
 
 
+_SHORT: Final = re.compile(rb"\x1e(B?)(-?[0-9a-f]+)\x1e")
+_CONSTANTS: Final = ("False", "True", "None")
+_HEX: Final = b"B-0123456789abcdef"
+
+
+def short_answer(text: bytes, proof: int) -> int | None:
+    """Return the integer that `text`, which ends with a mark, says as a short answer; else None."""
+    try:
+        value, proved = divmod(int(text[1:-1], 16), PRIME)
+    except ValueError:
+        return None
+    return value if proved == proof and text[0] == 30 else None
+
+
+def find_short(text: bytes, proof: int) -> tuple[Frame, int, int] | None:
+    """Find the short answer of a call in what may be output too: as a frame, its start and end."""
+    at = 0
+    while (found := _SHORT.search(text, at)) is not None:
+        constant = bool(found[1])
+        value, proved = divmod(int(found[2], 16), PRIME)
+        if proved == (PRIME - proof if constant else proof) and (not constant or 0 <= value < 3):
+            said = _CONSTANTS[value] if constant else str(value)
+            return Frame(proof, FrameKind.VALUE, said), *found.span()
+        at = found.end() - 1  # its last mark may be another's first
+    return None
+
+
+def begun(text: bytes) -> int:
+    """Return how many of the last bytes may be the beginning of a short answer."""
+    at = text.rfind(MARK)
+    return 0 if at < 0 or text[at + 1 :].strip(_HEX) else len(text) - at
+
+
 class FrameScanner:
     """Finds the frame of one expected call in text that arrives in pieces.
 
@@ -121,7 +158,7 @@ class FrameScanner:
     thread had printed into the midst of it is returned when the whole frame is known.
     """
 
-    __slots__ = ("_broken", "_held", "_number", "_sentinel", "damaged", "frame")
+    __slots__ = ("_broken", "_held", "_number", "_sentinel", "_short", "damaged", "frame")
 
     def __init__(self) -> None:
         self.damaged = False
@@ -130,11 +167,13 @@ class FrameScanner:
         self._held = b""
         self._number = -1
         self._sentinel = b""
+        self._short = False
         self._broken = (-1, b"")  # the last damaged frame: its number, and all that was held
 
-    def expect(self, number: int) -> None:
-        """Begin to look for the frame of this call."""
+    def expect(self, number: int, *, short: bool = False) -> None:
+        """Begin to look for the frame of this call, or for its short answer in a burst."""
         self._number = number
+        self._short = short
         self._sentinel = MARK + b"%d" % number
         self._held = b""
         self.damaged = False
@@ -145,6 +184,10 @@ class FrameScanner:
         if self.frame is not None:
             return text
         held = self._held + text if self._held else text
+        if self._short and (found := find_short(held, self._number)) is not None:
+            self.frame, start, end = found
+            self._held = b""
+            return held[:start] + held[end:]
         first = at = self._find(held, 0)
         while at >= 0:
             frame, size = parse(held[at:], self._number)
@@ -156,6 +199,8 @@ class FrameScanner:
                 break
             at = self._find(held, at + 1)
         keep = len(held) - first if first >= 0 else _cut(held, self._sentinel)
+        if self._short:
+            keep = max(keep, begun(held))
         self._held = held[len(held) - keep :]
         return held[: len(held) - keep]
 
@@ -173,7 +218,7 @@ class FrameScanner:
     def flush(self) -> bytes:
         """End the search: return held output; half a frame is a damaged one."""
         held, self._held = self._held, b""
-        if self._find(held, 0) != 0:
+        if self._find(held, 0) != 0 and not (self._short and held[:1] == MARK):
             return held
         self.damaged, self._broken = True, (self._number, held)
         return b""

@@ -69,6 +69,17 @@ def enter() -> Procedure[Reply]:
     raise Silent("the raw prompt did not come")
 
 
+def leave() -> Procedure[None]:
+    """End a burst, so that the device is at its prompt again.
+
+    Raises:
+        Silent: the prompt never came.
+    """
+    reply = yield Step(Do.LEAVE, within=ACCEPT_WITHIN)
+    if not reply.ended:
+        yield from enter()
+
+
 def step_of(line: bytes, number: int = -1) -> Step:
     """Return the step that sends a line; a longer one has more time to be accepted."""
     return Step(Do.EXECUTE, line, number, ACCEPT_WITHIN + len(line) / SLOWEST_BYTES)

@@ -52,6 +52,7 @@ _MARKS: Final[dict[State, tuple[tuple[bytes, Token], ...]]] = {
     State.GREETED: ((b">", Token.PROMPT),),
     State.SENT: ((b"OK", Token.OK),),
     State.RUNNING: ((END, Token.END),),
+    State.LISTENING: ((END, Token.END),),
     State.FAILING: ((END, Token.END),),
     State.ENDING: ((b">", Token.PROMPT),),
     State.ASKED: ((b"R\x01", Token.GRANTED), (b"R\x00", Token.DENIED), (BANNER, Token.BANNER)),
@@ -112,6 +113,14 @@ class ReplMachine:
         """Ask for a soft reset; `REBOOT` and `READY` follow."""
         self._act(Token.RESET)
         return END
+
+    def call(self) -> None:
+        """The next line of a burst is sent; its answer is awaited, or its end."""
+        self._act(Token.CALL)
+
+    def answered(self) -> None:
+        """A call of a burst has its answer, which the caller has seen."""
+        self._act(Token.ANSWERED)
 
     def forget(self) -> None:
         """Drop what is known of the order: the link is new, or broke."""

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from . import burst
 from .agent import AGENT_NAMESPACE, Entry
-from .conversation import Board, Reply
+from .conversation import Board, Do, Reply, Step
 from .frames import Frame, FrameKind, again_line, call_line
 from .install import complete
-from .lines import ATTEMPTS, Gone, Procedure, Silent, exchange, status
+from .lines import ACCEPT_WITHIN, ATTEMPTS, Gone, Procedure, Silent, enter, exchange, status
 from .values import decode
 
 NO_MEMORY: Final = "('MemoryError', 'the result does not fit beside what writes it')"
@@ -65,9 +66,13 @@ def _held(board: Board, number: int) -> Procedure[Reply]:
 def _settle(board: Board, number: int, line: bytes, reply: Reply) -> Procedure[Reply]:
     """Find out what became of a call whose reply held no whole frame."""
     error = reply.error
+    taken_as = {number: (number, again_line(number))}
+    if reply.proof >= 0:  # a line of a burst, the last one of this boot
+        board.burst = ""
+        taken_as[~reply.proof] = (reply.proof, burst.again_line(reply.proof))
     for _ in range(ATTEMPTS):
         found = yield from status(board)
-        if found.last != number:
+        if found.last not in taken_as:
             if found.count != board.count:
                 raise Gone("the agent took calls that are not ours")
             reply = yield from exchange(line, number)  # it was never taken
@@ -76,7 +81,8 @@ def _settle(board: Board, number: int, line: bytes, reply: Reply) -> Procedure[R
         else:
             if reply.error:  # what was to write the answer has raised itself
                 yield from complete(board)
-            reply = yield from exchange(again_line(number), number)
+            sentinel, again = taken_as[found.last]
+            reply = yield from exchange(again, sentinel)
         error = reply.error or error
         if reply.frame is not None:
             return Reply(frame=reply.frame, error=error)
@@ -137,6 +143,39 @@ def executed(board: Board, source: str) -> Procedure[tuple[Frame, bytes]]:
     if board.lacking is not None:
         yield from complete(board)
     return (yield from applied(board, Entry.EXEC, source.encode(), AGENT_NAMESPACE))
+
+
+def prepare_bursts(board: Board) -> Procedure[None]:
+    """Send what bursts need, and see that one can be left; else there are none in this boot."""
+    board.tried = board.boot
+    if not (yield from complete(board)):
+        return
+    if board.cramped and 0 <= (yield from free_memory(board)) < burst.LEAST_FREE:
+        return
+    if not (yield from _took(board, burst.READER)):
+        return
+    waits, _ = yield from evaluated(board, "BA==0")
+    for source in (burst.HALT,) * (waits.text == "False") + burst.LOOP:
+        if not (yield from _took(board, source)):
+            return
+    reply = yield Step(Do.EXECUTE, burst.ENTER, within=ACCEPT_WITHIN, payload=burst.LEAVE)
+    if not reply.ended:  # code cannot read there
+        yield from enter()
+    elif not reply.error:
+        board.burst = board.boot
+
+
+def drop_bursts(board: Board) -> Procedure[None]:
+    """Take what bursts need off a device again: there is better use for its room, in this boot."""
+    if board.burst == board.boot:
+        board.burst = ""
+        yield from executed(board, burst.DROP)
+
+
+def _took(board: Board, source: str) -> Procedure[bool]:
+    """Execute statements in the agent's own namespace; return whether they raised nothing."""
+    frame, _ = yield from executed(board, source)
+    return frame.kind is FrameKind.VALUE
 
 
 def unbind(board: Board, entry: int) -> Procedure[None]:

@@ -38,6 +38,8 @@ class State(Enum):
     """The first end mark was seen: what comes is the traceback, if any."""
     ENDING = auto()
     """The second end mark was seen: the prompt is awaited."""
+    LISTENING = auto()
+    """A burst: the agent's loop waits for the line of a call (`burst.py`)."""
     ASKED = auto()
     """Raw paste was asked for; the answer is awaited."""
     WINDOW = auto()
@@ -63,6 +65,8 @@ class Token(Enum):
     EXECUTE = auto()  # ours: one raw command
     ASK = auto()  # ours: probe for raw paste
     RESET = auto()  # ours: soft reset
+    ANSWERED = auto()  # ours: a call of a burst has its answer
+    CALL = auto()  # ours: the next line of a burst, or the one that ends it
     FORGET = auto()  # ours: the link is new, or the order is broken
     BANNER = auto()  # raw REPL; CTRL-B to exit
     PROMPT = auto()  # >
@@ -76,7 +80,16 @@ class Token(Enum):
 
 
 OURS: Final = frozenset(
-    {Token.ENTER, Token.EXECUTE, Token.ASK, Token.RESET, Token.FORGET, Token.FINISHED}
+    {
+        Token.ENTER,
+        Token.EXECUTE,
+        Token.ASK,
+        Token.RESET,
+        Token.FORGET,
+        Token.FINISHED,
+        Token.ANSWERED,
+        Token.CALL,
+    }
 )
 """The tokens that stand for our own acts; all others are found in the device's bytes."""
 
@@ -89,6 +102,9 @@ MOVES: Final[dict[tuple[State, Token], State]] = {
     (S.GREETED, T.PROMPT): S.IDLE,
     (S.IDLE, T.EXECUTE): S.SENT,
     (S.SENT, T.OK): S.RUNNING,
+    (S.RUNNING, T.ANSWERED): S.LISTENING,
+    (S.LISTENING, T.CALL): S.RUNNING,
+    (S.LISTENING, T.END): S.FAILING,  # it has ended by itself
     (S.RUNNING, T.END): S.FAILING,
     (S.FAILING, T.END): S.ENDING,
     (S.ENDING, T.PROMPT): S.IDLE,
