@@ -4,7 +4,7 @@
 
 A connection is a board that has just booted, a manager and a session. Eight calls are made one
 by one, then eight are submitted at once, and so on. The device is asked for its free memory
-after a tenth of the calls and after all of them.
+after a tenth of the calls, when the agent has all its parts, and after all of them.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def endure(board: str, connections: int, calls: int) -> Endured:
             found.failed.append(repr(error))
     with SessionManager() as manager, manager.session(board) as session:
         _calls(found, session, calls // 10)
+        _until_whole(session, manager.device(board).board)
         before = _free(session)
         _calls(found, session, calls - calls // 10)
         found.lost_bytes = before - _free(session)
@@ -78,6 +79,16 @@ def _calls(found: Endured, session, calls: int) -> None:
                 found.wrong += answers != [answer(each) for each in at_once]
         except KlemheistError as error:
             found.failed.append(repr(error))
+
+
+def _until_whole(session, board) -> None:
+    """Call in quick succession until the agent has what bursts of calls need, or cannot have it."""
+    task = session.task(mixed)
+    for number in range(1000):
+        if board.tried == board.boot:
+            return
+        assert task(number, 1) == answer(number)
+    raise AssertionError("a thousand calls in a row are no burst")
 
 
 def _free(session) -> int:
