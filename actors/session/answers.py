@@ -13,7 +13,7 @@ from klemheist.actors.sources import Source
 from klemheist.transports.repl.conversation import Board
 from klemheist.transports.repl.frames import Frame, FrameKind
 from klemheist.transports.repl.lines import Procedure
-from klemheist.transports.repl.procedures import free_memory
+from klemheist.transports.repl.procedures import drop_bursts, free_memory
 from klemheist.transports.repl.values import ResultTypeError, decode
 
 _LINE: Final = re.compile(r'^  File "(?P<file>[^"]*)", line (?P<line>\d+)(?:, in (?P<name>.*))?$')
@@ -120,6 +120,7 @@ def value_of(
             kind, message = _last_line(error)
     traceback = tracer.map(error.decode("utf-8", "replace"), top)
     if kind == "MemoryError":
+        yield from drop_bursts(board)
         free = yield from free_memory(board)
         raise DeviceMemoryError(free=free, traceback=traceback)
     _raise(kind, message, traceback)

@@ -117,8 +117,10 @@ def BU():
 """The loop itself. All of these are executed in the agent's namespace, one by one: to compile a
 longer one needs more room than a small heap has beside the functions of its user."""
 
-DROP: Final = "BU=BG=BC=BD=BW=0;gc.collect()"
-"""What frees the room that they take: 1,300 bytes on the smallest board."""
+DROP: Final = (b"_k(-1,'S[0].update(BU=0,BG=0,BC=0,BD=0,BW=0)')", b"_k(-1,'gc.collect()')")
+"""What frees the room that they take: 1,300 bytes on the smallest board. Without a number, so that
+the agent goes on holding its last answer: that may be what there is no room for.
+"""
 LEAST_FREE: Final = 4500
 """Free bytes of a small heap below which there are no bursts: their functions would not compile, or
 leave too little."""

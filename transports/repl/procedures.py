@@ -81,6 +81,8 @@ def _settle(board: Board, number: int, line: bytes, reply: Reply) -> Procedure[R
         else:
             if reply.error:  # what was to write the answer has raised itself
                 yield from complete(board)
+            if b"MemoryError" in reply.error:
+                yield from drop_bursts(board)
             sentinel, again = taken_as[found.last]
             reply = yield from exchange(again, sentinel)
         error = reply.error or error
@@ -166,10 +168,11 @@ def prepare_bursts(board: Board) -> Procedure[None]:
 
 
 def drop_bursts(board: Board) -> Procedure[None]:
-    """Take what bursts need off a device again: there is better use for its room, in this boot."""
-    if board.burst == board.boot:
+    """Take what bursts need off a small heap: there is better use for its room, in this boot."""
+    if board.cramped and board.tried == board.boot:
         board.burst = ""
-        yield from executed(board, burst.DROP)
+        for line in burst.DROP:
+            yield from exchange(line)
 
 
 def _took(board: Board, source: str) -> Procedure[bool]:

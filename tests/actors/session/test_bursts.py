@@ -357,3 +357,16 @@ def test_where_room_is_short_a_deployment_gets_that_of_the_bursts(unhurried, mon
         assert session(free) > before + 800
         assert port.board.burst == ""
         assert [same(number) for number in range(30)] == list(range(30))
+
+
+def test_a_long_answer_gets_the_room_of_the_bursts_and_no_call_runs_twice(unhurried):
+    with a_session("microbit:") as (session, port):
+        same = in_burst(session, port)
+        session.execute("calls = 0")
+        block = session.task(
+            source="def block():\n global calls\n calls += 1\n return 'x' * 1024"
+        )
+        for number in range(5):
+            assert block() == "x" * 1024
+            assert same(number) == number
+        assert session("calls") == 5
