@@ -14,7 +14,6 @@ name already is looked for there.)
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -156,10 +155,11 @@ import deflate,io
 def YI(h,b):return YM(h,deflate.DeflateIO(io.BytesIO(b),deflate.ZLIB,{WINDOW_BITS}).read())
 """
 
-_CONTROL: Final = re.compile(rb"[\x01-\x04]")
 _STEP: Final = 250
 _BIAS: Final = 5
 _FAR: Final = bytes((_STEP + _BIAS, _BIAS))
+_MARKS: Final = bytes(byte in (1, 2, 3, 4) for byte in range(256))
+_GAPS: Final = bytes(min(length + 1 + _BIAS, 255) for length in range(256))
 _FLIPPED: Final = bytes(byte ^ 128 if byte in (1, 2, 3, 4) else byte for byte in range(256))
 
 
@@ -195,12 +195,14 @@ def masked(data: bytes) -> tuple[bytes, bytes]:
     Bit 7 of such a byte is flipped. A gap byte says how far the next flipped byte is, plus 5. On a
     way too far for one gap byte, a byte is flipped and flipped back.
     """
-    steps = [len(between) + 1 for between in _CONTROL.split(data)]
-    steps.pop()  # what comes after the last of them
-    if max(steps, default=0) <= _STEP:
-        gaps = bytes([step + _BIAS for step in steps])
-    else:
-        gaps = b"".join(_FAR * (step // _STEP) + bytes((step % _STEP + _BIAS,)) for step in steps)
+    between = [*map(len, data.translate(_MARKS).split(b"\1"))]
+    between.pop()  # what comes after the last of them
+    gaps, done = b"", 0
+    for at in [at for at, length in enumerate(between) if length >= _STEP]:
+        far, near = divmod(between[at] + 1, _STEP)
+        gaps += bytes(between[done:at]).translate(_GAPS) + _FAR * far + bytes((near + _BIAS,))
+        done = at + 1
+    gaps += bytes(between[done:]).translate(_GAPS)
     return gaps, data.translate(_FLIPPED)
 
 

@@ -287,7 +287,11 @@ def rows(quick=False):
         OURS: lambda: awaited(lambda ref, m: ref.ask(m, block=False), OurCounting),
         PYKKA: lambda: awaited(lambda ref, m: asyncio.to_thread(ref.ask, m), TheirCounting),
     }
-    yield pooled_samples("awaited ask, beside asyncio.to_thread", 2.0, rounds, loops)
+    with on_one_core():
+        yield pooled_samples(
+            "awaited ask, beside asyncio.to_thread, on one core", 2.0, rounds, loops
+        )
+    yield pooled_samples("the same, left to the scheduler", None, rounds, loops)
     found = in_turn(
         max(rounds // 3, 2),
         {OURS: lambda: lives(OurHooked), PYKKA: lambda: lives(TheirHooked)},

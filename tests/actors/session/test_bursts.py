@@ -363,9 +363,7 @@ def test_a_long_answer_gets_the_room_of_the_bursts_and_no_call_runs_twice(unhurr
     with a_session("microbit:") as (session, port):
         same = in_burst(session, port)
         session.execute("calls = 0")
-        block = session.task(
-            source="def block():\n global calls\n calls += 1\n return 'x' * 1024"
-        )
+        block = session.task(source="def block():\n global calls\n calls += 1\n return 'x' * 1024")
         for number in range(5):
             assert block() == "x" * 1024
             assert same(number) == number
