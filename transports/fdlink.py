@@ -267,7 +267,9 @@ class FdLink:
 
     def _readable(self) -> None:
         """Read once, and deliver; `_reading` is held."""
-        if not self._live:
+        if not self._live:  # who closes it waits for the lock: be told no more, else it waits long
+            if self._lease is not None:
+                self._lease.end()
             return
         try:
             data = os.read(self._read_fd, READ_BYTES)
