@@ -142,16 +142,22 @@ class FdLink:
 
     def _drive(self, done: Callable[[], bool], window: float) -> None:
         lease, poll = self._lease, self._poll
-        if lease is None or poll is None or not lease.take_over():
+        if lease is None or poll is None:
             return
         try:
+            if not lease.take_over():
+                return
             end = monotonic() + window
             while not done() and self._live and (left := end - monotonic()) > 0:
                 if poll.poll(left * 1000):
                     with self._reading:
                         self._readable()
         finally:  # whatever happened, a Ctrl-C of the user included, somebody reads on
-            lease.give_back()
+            try:
+                lease.give_back()
+            except BaseException:  # a Ctrl-C in there
+                lease.give_back()
+                raise
 
     def lend(self, *, soon: bool = False) -> None:
         """See `Link.lend`."""
@@ -178,9 +184,11 @@ class FdLink:
         self, begin: Callable[[], bytes], take: Callable[[bytes], bool], window: float
     ) -> bool:
         lease, poll = self._lease, self._poll
-        if lease is None or poll is None or not lease.take_over():
+        if lease is None or poll is None:
             return False
         try:
+            if not lease.take_over():
+                return False
             self.write(begin())
             end = monotonic() + window
             while self._live and (left := end - monotonic()) > 0:
@@ -189,8 +197,12 @@ class FdLink:
                 data = self._read()
                 if not data or take(data):
                     break
-        finally:  # the I/O thread sees an end of the stream again, and tells
-            lease.give_back()
+        finally:  # as in `_drive`; the I/O thread sees an end of the stream again, and tells
+            try:
+                lease.give_back()
+            except BaseException:
+                lease.give_back()
+                raise
         return True
 
     def _read(self) -> bytes:

@@ -69,13 +69,15 @@ class Reactor:
         """Leave the reading of `fd` to the caller, who calls `resume`; False where it cannot be."""
         if self._epoll is None:
             return False
-        self._epoll.unregister(fd)
+        with suppress(FileNotFoundError):  # a Ctrl-C may have come between this and what it is for
+            self._epoll.unregister(fd)
         return True
 
     def resume(self, fd: int) -> None:
         """Wait for `fd` again; what came in between is seen at once."""
         if self._epoll is not None:
-            self._epoll.register(fd, select.EPOLLIN)
+            with suppress(FileExistsError):
+                self._epoll.register(fd, select.EPOLLIN)
 
     def look_after(self, is_over: Callable[[float], bool]) -> None:
         """Call `is_over(now)` on the I/O thread every `LOOK_SECONDS`, until it returns True."""

@@ -114,29 +114,39 @@ class Awaiting(Actor):
         """
         inbox = self._actor_inbox
         assert isinstance(inbox, InlineInbox)
-        if not inbox.enter():
-            return None
+        turn = object()
         try:
+            if not inbox.enter(turn):
+                return None
             return self._call_soon(entry, plain, make_call, owner)
         except Exception as error:  # a bug of ours: it crashes the actor, as in any turn
             self._actor_failed(error, None)
             raise LinkLost(f"{self.port.url}: {error!r}", maybe_executed=True) from error
         finally:
-            inbox.leave()
+            self.leave(inbox, turn)
+
+    def leave(self, inbox: InlineInbox, turn: object) -> None:
+        """End a turn, whether or not it was entered; a Ctrl-C in here does not keep it open."""
+        try:
+            inbox.leave(turn)
+        except KeyboardInterrupt:
+            inbox.leave(turn)
+            raise
 
     def hear(self, number: int, data: bytes) -> None:
         """Take bytes of the link of that number: here and now, if no thread has a turn."""
         inbox = self._actor_inbox
         assert isinstance(inbox, InlineInbox)
-        if not inbox.enter():
-            self.post(self._links.heard, number, data)
-            return
+        turn = object()
         try:
+            if not inbox.enter(turn):
+                self.post(self._links.heard, number, data)
+                return
             self._links.heard(number, data)
         except BaseException as error:  # noqa: BLE001 -- as in any turn
             self._actor_failed(error, None)
         finally:
-            inbox.leave()
+            self.leave(inbox, turn)
 
     # -- on a turn
 

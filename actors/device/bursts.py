@@ -19,6 +19,7 @@ from klemheist.transports.repl.burst import (
 from klemheist.transports.repl.conversation import Board, Outcome
 from klemheist.transports.repl.frames import MARK, FrameKind, find_short, parse, short_answer
 from klemheist.transports.repl.lines import step_of
+from klemheist.transports.repl.procedures import one_line
 
 from .express import Express
 
@@ -66,6 +67,8 @@ def line_of(
 ) -> tuple[int, bytes] | None:
     """Return the call's proof and line, if it can be part of a burst."""
     if entry >= MOST_ENTRIES or board.count >= LAST_COUNT:
+        return None
+    if one_line(board, entry, plain) is None:  # if it takes long it becomes that line's call
         return None
     line = burst_line(entry, plain, board.count)
     room = board.credit - (_BEGINNING if beginning else 0)

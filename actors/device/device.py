@@ -111,15 +111,16 @@ class Device(Awaiting):
         """
         inbox = self._actor_inbox
         assert isinstance(inbox, InlineInbox)
-        if not inbox.enter():
-            return None
+        turn = object()
         try:
+            if not inbox.enter(turn):
+                return None
             return self._call_now(entry, plain, make_call)
         except Exception as error:  # a bug of ours: it crashes the actor, as in any turn
             self._actor_failed(error, None)
             raise LinkLost(f"{self.port.url}: {error!r}", maybe_executed=True) from error
         finally:
-            inbox.leave()
+            self.leave(inbox, turn)
 
     def _call_now(
         self, entry: int, plain: tuple[Any, ...], make_call: MakeCall

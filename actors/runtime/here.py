@@ -18,6 +18,8 @@ class Here(threading.local):
     """Set on threads that run turns: the pool's, and those of actors with a thread of their own."""
     running = False
     """Whether this thread is inside a turn of an inline actor."""
+    entered: object = None
+    """The turn that was entered by `InlineInbox.enter`."""
     inline: Any = None
     """The inline actor whose turn it is."""
     interrupt: KeyboardInterrupt | None = None

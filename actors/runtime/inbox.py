@@ -143,26 +143,37 @@ class InlineInbox:
 
     # -- emptying it
 
-    def enter(self) -> bool:
-        """Take a turn here and now, if nobody has one and nothing waits; `leave` ends it."""
+    def enter(self, turn: object) -> bool:
+        """Take a turn here and now, if nobody has one and nothing waits; `leave` ends it.
+
+        A Ctrl-C may come at the end of any call, in here too, and never between two assignments. So
+        `leave` belongs in a `finally` around this, and what says that it was entered goes along
+        with what makes it so.
+
+        Args:
+            turn: a new object, by which `leave` knows whether this turn was entered at all.
+        """
         here = HERE
         if here.running:
             return False
         with self._lock:
             if self._busy or self._items or self._closed:
                 return False
-            self._busy = True
-        here.running = True
-        here.inline = self.actor
+            self._busy = here.running = True
+            here.entered = turn
+            here.inline = self.actor
         return True
 
-    def leave(self) -> None:
-        """End a turn that `enter` took, and run what came meanwhile."""
-        HERE.inline = None
+    def leave(self, turn: object) -> None:
+        """End the turn, if it was entered, and run what came meanwhile."""
+        here = HERE
+        if here.entered is not turn:
+            return
         with self._lock:
-            self._busy = False
+            self._busy = here.running = False
+            here.entered = here.inline = None
         if self._items:
-            HERE.waiting.append(self)
+            here.waiting.append(self)
         _bounce()
 
     def hold(self) -> bool:
@@ -188,15 +199,19 @@ class InlineInbox:
 
     def _run(self) -> None:
         """Turns until the mailbox is empty, unless another thread is at it."""
-        with self._lock:
-            if self._busy or not self._items:
-                return
-            self._busy = True
-            item = self._items.popleft()
-        HERE.inline = self.actor
+        mine = handed = False
         try:
+            with self._lock:
+                if self._busy or not self._items:
+                    return
+                self._busy = mine = True
+                item = self._items[0]
+                del self._items[
+                    0
+                ]  # not popleft(): a Ctrl-C would come at its end, and lose the item
+                HERE.inline = self.actor
             while True:
-                actor = self.actor
+                actor, handed = self.actor, True
                 if actor is not None:
                     actor._actor_take(item)  # noqa: SLF001  its mailbox
                 else:  # it has ended
@@ -205,12 +220,18 @@ class InlineInbox:
                     if not self._items:
                         self._items, self._busy = None, False
                         return
-                    item = self._items.popleft()
+                    handed = False
+                    item = self._items[0]
+                    del self._items[0]
         except BaseException:  # a signal between two turns: the next put goes on
-            self._busy = False
+            if mine and not handed and self._items is not None:
+                self._items.appendleft(item)
+            if mine:
+                self._busy = False
             raise
         finally:
-            HERE.inline = None
+            if mine:
+                HERE.inline = None
 
 
 def _bounce() -> None:

@@ -124,6 +124,8 @@ class Pool:
             while self._leaves and not self._workers and not self._shares:
                 self._ready.take()  # meant for a worker that was left to a killed actor
                 self._leaves -= 1
+            if not self._workers and not self._shares and not any(t.is_alive() for t in threads):
+                self._ready.close()
         return not any(thread.is_alive() for thread in threads)
 
     @property

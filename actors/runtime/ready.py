@@ -24,8 +24,8 @@ _NONE: Final = -1
 class ReadyQueue:
     """First in, first out, any thread to any thread.
 
-    Each byte in the pipe is for one thread that was entered as asleep: there are never more bytes
-    than threads, so that a write does not block.
+    Each byte in the pipe is for one thread that was entered as asleep: there are hardly ever more
+    bytes than threads, so that a write does not block.
     """
 
     __slots__ = ("_asleep", "_items", "_read", "_write")
@@ -44,15 +44,20 @@ class ReadyQueue:
         if self._read == _NONE:
             self._read, self._write = os.pipe()
 
+    def close(self) -> None:
+        """Give the pipe back; only while there is no thread."""
+        read, write = self._read, self._write
+        self._read = self._write = _NONE
+        for end in (read, write):
+            if end != _NONE:
+                with suppress(OSError):  # who makes a daemon closes all descriptors
+                    os.close(end)
+
     def forget(self) -> None:
         """In a forked child: drop what waits, and the pipe, whose bytes are the parent's."""
         self._items.clear()
         self._asleep.clear()
-        read, write = self._read, self._write
-        self._read = self._write = _NONE
-        for end in (read, write):
-            with suppress(OSError):  # who makes a daemon closes all descriptors
-                os.close(end)
+        self.close()
 
     def put(self, item: ScheduledInbox | None) -> None:
         """Append `item` and wake a thread, if one sleeps."""
@@ -84,9 +89,12 @@ class ReadyQueue:
     def _wake(self) -> None:
         try:
             self._asleep.pop()
+            os.write(self._write, _TOKEN)
         except IndexError:
             return  # somebody else has woken it
-        os.write(self._write, _TOKEN)
+        except BaseException:  # Ctrl-C, between the two: one byte too many wakes somebody in vain
+            os.write(self._write, _TOKEN)
+            raise
 
     def _sleep(self) -> None:
         self.open()  # a child that was forked in a turn comes here with no pipe

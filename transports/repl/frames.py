@@ -119,6 +119,8 @@ def status_question(asked: int) -> tuple[int, bytes]:
 
 _SHORT: Final = re.compile(rb"\x1e(B?)(-?[0-9a-f]+)\x1e")
 _CONSTANTS: Final = ("False", "True", "None")
+_CONSTANT: Final = ord("B")
+"""What marks a constant; it is a digit too."""
 _HEX: Final = b"B-0123456789abcdef"
 
 
@@ -128,7 +130,7 @@ def short_answer(text: bytes, proof: int) -> int | None:
         value, proved = divmod(int(text[1:-1], 16), PRIME)
     except ValueError:
         return None
-    return value if proved == proof and text[0] == 30 else None
+    return value if proved == proof and text[0] == 30 and text[1] != _CONSTANT else None
 
 
 def find_short(text: bytes, proof: int) -> tuple[Frame, int, int] | None:
@@ -245,7 +247,7 @@ def inserted(broken: bytes, whole: bytes) -> bytes:
 
 
 def parse(data: bytes, number: int) -> tuple[Frame | None, int]:
-    """Parse a frame at the beginning of `data`.
+    """Parse the frame of that number at the beginning of `data`.
 
     Returns:
         The frame and its size; or None and 0 while more is needed, None and -1 when it is damaged.
@@ -255,7 +257,10 @@ def parse(data: bytes, number: int) -> tuple[Frame | None, int]:
     if not comma:
         return None, -1 if len(data) >= LONGEST_HEADER else 0
     start = len(header) + len(check) + 2
-    prefix = len(MARK) + len(b"%d" % number)
+    beginning = MARK + b"%d" % number
+    if not header.startswith(beginning):
+        return None, -1
+    prefix = len(beginning)
     kind, length = _KINDS.get(header[prefix : prefix + 1]), header[prefix + 1 :]
     if kind is None or not length.isdigit() or not check.isdigit():  # int() takes blanks and signs
         return None, -1

@@ -16,7 +16,7 @@ from . import burst
 from .agent import AGENT_NAMESPACE, Entry
 from .conversation import Board, Do, Reply, Step
 from .frames import Frame, FrameKind, again_line, call_line
-from .install import complete
+from .install import COLLECT, complete
 from .lines import ACCEPT_WITHIN, ATTEMPTS, Gone, Procedure, Silent, enter, exchange, status
 from .values import decode
 
@@ -77,6 +77,8 @@ def _settle(board: Board, number: int, line: bytes, reply: Reply) -> Procedure[R
                 raise Gone("the agent took calls that are not ours")
             reply = yield from exchange(line, number)  # it was never taken
         elif not found.finished:
+            if board.cramped:  # its parser cannot collect, and the agent was interrupted before
+                yield from exchange(COLLECT)
             return Reply(frame=Frame(number, FrameKind.UNFINISHED, ""), error=error)
         else:
             if reply.error:  # what was to write the answer has raised itself
@@ -154,17 +156,23 @@ def prepare_bursts(board: Board) -> Procedure[None]:
         return
     if board.cramped and 0 <= (yield from free_memory(board)) < burst.LEAST_FREE:
         return
+    if (yield from _bursts_work(board)):
+        board.burst = board.boot
+    else:
+        yield from drop_bursts(board)
+
+
+def _bursts_work(board: Board) -> Procedure[bool]:
     if not (yield from _took(board, burst.READER)):
-        return
+        return False
     waits, _ = yield from evaluated(board, "BA==0")
     for source in (burst.HALT,) * (waits.text == "False") + burst.LOOP:
         if not (yield from _took(board, source)):
-            return
+            return False
     reply = yield Step(Do.EXECUTE, burst.ENTER, within=ACCEPT_WITHIN, payload=burst.LEAVE)
     if not reply.ended:  # code cannot read there
         yield from enter()
-    elif not reply.error:
-        board.burst = board.boot
+    return reply.ended and not reply.error
 
 
 def drop_bursts(board: Board) -> Procedure[None]:

@@ -94,6 +94,23 @@ def test_who_sleeps_is_woken_by_one_byte(queue):
     assert unread(queue) == 0
 
 
+def test_a_ctrl_c_between_its_two_steps_still_wakes_who_sleeps(queue):
+    class Interrupted(list):
+        def pop(self, *args):
+            super().pop(*args)
+            raise KeyboardInterrupt
+
+    thread = threading.Thread(target=queue.get)
+    thread.start()
+    while not queue._asleep:
+        pass
+    queue._asleep = Interrupted(queue._asleep)
+    with pytest.raises(KeyboardInterrupt):
+        queue.put("something")
+    thread.join(5)
+    assert not thread.is_alive()
+
+
 def test_a_fork_leaves_the_parent_s_bytes_alone(queue):
     before = queue._read
     queue.put("the parent's")

@@ -13,8 +13,18 @@ from klemheist import DeviceError, LinkTimeout, SessionManager
 from klemheist.actors.device import bursts, device
 from klemheist.actors.errors import DeviceMemoryError
 from klemheist.actors.session.remote import Namespace
+from klemheist.transports.repl import burst
 from klemheist.transports.repl.burst import MOST_ENTRIES, SPREAD, burst_line
-from klemheist.transports.repl.frames import COUNTS, PRIME, STRIDE, find_short, short_answer
+from klemheist.transports.repl.frames import (
+    COUNTS,
+    PRIME,
+    STRIDE,
+    FrameKind,
+    find_short,
+    frame_check,
+    parse,
+    short_answer,
+)
 
 HOST = f"exec:{sys.executable} {Path(__file__).parents[2] / 'boards' / 'raw_repl_host.py'}"
 BOARDS = pytest.mark.parametrize(
@@ -368,3 +378,45 @@ def test_a_long_answer_gets_the_room_of_the_bursts_and_no_call_runs_twice(unhurr
             assert block() == "x" * 1024
             assert same(number) == number
         assert session("calls") == 5
+
+
+def test_a_constant_is_never_taken_for_an_integer():
+    """`B` marks a constant and is a digit too: of all proofs, two would be mistaken."""
+    for value, proof in ((1, 276620), (0, 767273)):
+        text = b"\x1eB%x\x1e" % (value * PRIME + PRIME - proof)
+        assert short_answer(text, proof) is None
+        assert find_short(text, proof)[0].text == str(bool(value))
+
+
+def test_a_frame_of_another_number_is_not_parsed():
+    frame = b"\x1e123456=2,%d,42" % frame_check(FrameKind.VALUE, b"42")
+    assert parse(frame, 123456)[0].text == "42"
+    assert parse(frame, 123457) == (None, -1)
+
+
+def test_a_call_whose_own_line_would_not_fit_is_none_of_a_burst(unhurried):
+    with a_session("microbit:") as (session, port):
+        in_burst(session, port)
+        board = port.board
+        fits = [
+            length
+            for length in range(60)
+            if bursts.line_of(board, 0, ("y" * length, 3000), beginning=False) is not None
+        ]
+        assert max(fits) + len("_k(1999999,0,'',3000)") + 1 < board.credit
+
+
+def test_what_bursts_have_taken_is_given_back_where_they_do_not_work(unhurried, monkeypatch):
+    monkeypatch.setattr(burst, "LOOP", (*burst.LOOP, "1/0"))
+    with a_session("microbit:") as (session, port):
+
+        @session.task
+        def same(x):
+            return x
+
+        for number in range(500):
+            assert same(number) == number
+            if port.board.tried == port.board.boot:
+                break
+        assert port.board.burst == ""
+        assert session("__import__('__main__')._k(-1,'[BU,BG,BC]')") == [0, 0, 0]
