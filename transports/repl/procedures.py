@@ -90,6 +90,8 @@ def _settle(board: Board, number: int, line: bytes, reply: Reply) -> Procedure[R
         error = reply.error or error
         if reply.frame is not None:
             return Reply(frame=reply.frame, error=error)
+    if b"MemoryError" in error:
+        return Reply(frame=Frame(number, FrameKind.RAISED, NO_MEMORY), error=error)
     raise Silent(f"no whole frame in {ATTEMPTS} attempts")
 
 
