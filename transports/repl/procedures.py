@@ -81,10 +81,7 @@ def _settle(board: Board, number: int, line: bytes, reply: Reply) -> Procedure[R
                 yield from exchange(COLLECT)
             return Reply(frame=Frame(number, FrameKind.UNFINISHED, ""), error=error)
         else:
-            if reply.error:  # what was to write the answer has raised itself
-                yield from complete(board)
-            if b"MemoryError" in reply.error:
-                yield from drop_bursts(board)
+            yield from _make_room(board, reply.error)
             sentinel, again = taken_as[found.last]
             reply = yield from exchange(again, sentinel)
         error = reply.error or error
@@ -93,6 +90,14 @@ def _settle(board: Board, number: int, line: bytes, reply: Reply) -> Procedure[R
     if b"MemoryError" in error:
         return Reply(frame=Frame(number, FrameKind.RAISED, NO_MEMORY), error=error)
     raise Silent(f"no whole frame in {ATTEMPTS} attempts")
+
+
+def _make_room(board: Board, error: bytes) -> Procedure[None]:
+    """Help what was to write an answer and has raised itself."""
+    if error:
+        yield from complete(board)
+    if b"MemoryError" in error:
+        yield from drop_bursts(board)
 
 
 def one_line(board: Board, index: int, plain: tuple[object, ...]) -> tuple[int, bytes] | None:
