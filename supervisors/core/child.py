@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import check
 from .backoff import Backoff
+from .errors import InvalidChildSpec
 from .flags import BRUTAL_KILL, INFINITY, ChildType, Directive, Restart, Shutdown
+from .keys import known_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -108,6 +110,11 @@ class ChildSpec:
         return spec
 
 
+_checked = known_only(InvalidChildSpec, "invalid_child_spec")
+ChildSpec.__init__ = _checked(ChildSpec.__init__)  # type: ignore[method-assign]
+
+
+@_checked
 def child(
     cls: ActorClass | Callable[..., Any],
     /,

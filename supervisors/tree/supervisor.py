@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from klemheist.actors.runtime import Ignore, Timers
 from klemheist.supervisors.core.core import Core
-from klemheist.supervisors.core.errors import InitError
+from klemheist.supervisors.core.errors import InitError, InvalidFlags
 from klemheist.supervisors.core.flags import AutoShutdown
+from klemheist.supervisors.core.keys import known_only
 from klemheist.supervisors.core.strategy import Strategy
 from klemheist.supervisors.core.supervisor_spec import MAX_RESTARTS, PERIOD, SupervisorSpec
 
@@ -53,6 +54,7 @@ class Supervisor(View, Driver):
     is_supervisor: ClassVar[bool] = True
     dynamic: ClassVar[bool] = False
 
+    @known_only(InvalidFlags, "bad_flags")
     def __init__(
         self,
         children: Sequence[ChildSpec] = (),

@@ -21,7 +21,7 @@ from klemheist.supervisors.core.intensity import RestartWindow
 from klemheist.supervisors.core.policy import must_restart
 from klemheist.supervisors.core.strategy import Strategy, affected
 from klemheist.supervisors.core.supervisor_spec import SupervisorSpec
-from klemheist.supervisors.tree.dynamic import DynamicSupervisor
+from klemheist.supervisors.tree.dynamic import DynamicSupervisor, supervisor
 from klemheist.supervisors.tree.supervisor import Supervisor
 
 
@@ -198,3 +198,21 @@ def test_defaults_are_otps():
     assert boss.patience == math.inf
     assert boss.kind == "supervisor"
     assert child_spec(Actor, shutdown=BRUTAL_KILL).patience is BRUTAL_KILL
+
+
+@pytest.mark.parametrize(
+    ("make", "refusal"),
+    [
+        (lambda: child_spec(object, bogus=1), InvalidChildSpec),
+        (lambda: ChildSpec(id="a", start=object, bogus=1), InvalidChildSpec),
+        (lambda: supervisor([], id="a", bogus=1), InvalidChildSpec),
+        (lambda: Supervisor.start([], bogus=1), InvalidFlags),
+        (lambda: DynamicSupervisor.start(bogus=1), InvalidFlags),
+    ],
+)
+def test_an_unknown_key_is_refused_with_otp_s_code_and_what_is_allowed(make, refusal):
+    with pytest.raises(refusal, match=r"^bogus=1 is unknown; use .*\w+, \w+") as refused:
+        make()
+    assert "_spec" not in str(refused.value)
+    assert refused.value.value == "bogus"
+    assert refused.value.code in ("invalid_child_spec", "bad_flags")
