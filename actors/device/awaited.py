@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from klemheist.actors.runtime.actor import Actor
 from klemheist.actors.runtime.inbox import InlineInbox
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from .port import Port
     from .runner import Runner
     from .watch import Watch
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class AwaitedCall(CallFuture):
@@ -112,13 +115,17 @@ class Awaiting(Actor):
         Returns:
             The future of the frame of its value, or of the value; None where nothing was sent.
         """
+        return self.at_once(self._call_soon, entry, plain, make_call, owner)
+
+    def at_once(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
+        """Run `call` as a turn here and now; None where another thread has one."""
         inbox = self._actor_inbox
         assert isinstance(inbox, InlineInbox)
         turn = object()
         try:
             if not inbox.enter(turn):
                 return None
-            return self._call_soon(entry, plain, make_call, owner)
+            return call(*args, **kwargs)
         except Exception as error:  # a bug of ours: it crashes the actor, as in any turn
             self._actor_failed(error, None)
             raise LinkLost(f"{self.port.url}: {error!r}", maybe_executed=True) from error

@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Final
 from klemheist.actors.errors import DeviceMemoryError
 from klemheist.actors.runtime.exits import ExitReason
 from klemheist.actors.runtime.future import Future
-from klemheist.actors.runtime.inbox import InlineInbox
 from klemheist.actors.runtime.timers import TIMERS, Timers
 from klemheist.transports.errors import LinkError, LinkLost
 from klemheist.transports.link import Link
@@ -109,18 +108,7 @@ class Device(Awaiting):
             Its value, or the frame of it; or a future, where it takes longer or is no value; or
             None, where nothing was sent.
         """
-        inbox = self._actor_inbox
-        assert isinstance(inbox, InlineInbox)
-        turn = object()
-        try:
-            if not inbox.enter(turn):
-                return None
-            return self._call_now(entry, plain, make_call)
-        except Exception as error:  # a bug of ours: it crashes the actor, as in any turn
-            self._actor_failed(error, None)
-            raise LinkLost(f"{self.port.url}: {error!r}", maybe_executed=True) from error
-        finally:
-            self.leave(inbox, turn)
+        return self.at_once(self._call_now, entry, plain, make_call)
 
     def _call_now(
         self, entry: int, plain: tuple[Any, ...], make_call: MakeCall

@@ -188,6 +188,15 @@ class SessionCore(SessionSetups):
             found = self._together[source.name] = Together(self.namespace, source)
         return found
 
+    def _short_way(
+        self, source: Source, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> int | None:
+        """Return the entry of a call that is one line and one answer, with nobody else to tell."""
+        plain = not kwargs and self.meter is None and not self._outlet.subscriptions
+        if not plain or self.status is not SessionStatus.ACTIVE or not is_plain(args):
+            return None
+        return self.namespace.entry_now(self.port.board, source)
+
     def call_now(
         self,
         source: Source,
@@ -198,20 +207,18 @@ class SessionCore(SessionSetups):
         idempotent: bool = False,
     ) -> Any:
         """`call`, waited for on this thread: the short way, where the device is idle."""
-        plain = not kwargs and self.meter is None and not self._outlet.subscriptions
-        if plain and self.status is SessionStatus.ACTIVE:
-            entry = self.namespace.entry_now(self.port.board, source)
-            if entry is not None and is_plain(args) and (timeout is None or timeout > LEAST_NOW):
-                make_call = partial(self._ordinary, source, args, (timeout, idempotent))
-                answer = self.port.call_now(entry, args, make_call)
-                if isinstance(answer, int):
-                    self.last_used = SYSTEM_CLOCK.monotonic()
-                    return answer
-                if isinstance(answer, Frame):
-                    self.last_used = SYSTEM_CLOCK.monotonic()
-                    return int(answer.text) if answer.text.isdigit() else decode(answer.text)
-                if answer is not None:
-                    return self._keep(answer).get()
+        entry = self._short_way(source, args, kwargs)
+        if entry is not None and (timeout is None or timeout > LEAST_NOW):
+            make_call = partial(self._ordinary, source, args, (timeout, idempotent))
+            answer = self.port.call_now(entry, args, make_call)
+            if isinstance(answer, int):
+                self.last_used = SYSTEM_CLOCK.monotonic()
+                return answer
+            if isinstance(answer, Frame):
+                self.last_used = SYSTEM_CLOCK.monotonic()
+                return int(answer.text) if answer.text.isdigit() else decode(answer.text)
+            if answer is not None:
+                return self._keep(answer).get()
         return self.call(source, args, kwargs, timeout=timeout, idempotent=idempotent).get()
 
     async def call_awaited(
@@ -224,19 +231,17 @@ class SessionCore(SessionSetups):
         idempotent: bool = False,
     ) -> Any:
         """`call`, awaited in this task: the short way, where the device is idle."""
-        plain = not kwargs and self.meter is None and not self._outlet.subscriptions
-        if plain and self.status is SessionStatus.ACTIVE:
-            entry = self.namespace.entry_now(self.port.board, source)
-            if entry is not None and is_plain(args) and (timeout is None or timeout > LEAST_SOON):
-                now = SYSTEM_CLOCK.monotonic()
-                make_call = partial(self._ordinary, source, args, (timeout, idempotent), now)
-                answer = self.port.call_soon(entry, args, make_call, self.session_id)
-                if answer is not None:
-                    self.last_used = now
-                    value = await self._keep(answer)
-                    if not isinstance(value, Frame):
-                        return value
-                    return int(value.text) if value.text.isdigit() else decode(value.text)
+        entry = self._short_way(source, args, kwargs)
+        if entry is not None and (timeout is None or timeout > LEAST_SOON):
+            now = SYSTEM_CLOCK.monotonic()
+            make_call = partial(self._ordinary, source, args, (timeout, idempotent), now)
+            answer = self.port.call_soon(entry, args, make_call, self.session_id)
+            if answer is not None:
+                self.last_used = now
+                value = await self._keep(answer)
+                if not isinstance(value, Frame):
+                    return value
+                return int(value.text) if value.text.isdigit() else decode(value.text)
         return await self.call(source, args, kwargs, timeout=timeout, idempotent=idempotent)
 
     def _ordinary(

@@ -277,7 +277,7 @@ def rows(quick=False):
     asks = {k: lambda c=c: ask(c) for k, c in both.items()}
     with on_one_core():
         yield pooled_samples("ask, median, on one core", 1.5, rounds, asks)
-    yield pooled_samples("ask, median, left to the scheduler", None, rounds, asks)
+    yield pooled_samples("ask, median, left to the scheduler", 1.5, rounds, asks)
     bare = {OURS: hand_over, PYKKA: asks[PYKKA]}
     yield pooled_samples("two bare locks handed over, the same", None, rounds, bare)
     busy = {OURS: lambda: ask_beside("Our", 300), PYKKA: lambda: ask_beside("Their", 10)}
@@ -291,7 +291,7 @@ def rows(quick=False):
         yield pooled_samples(
             "awaited ask, beside asyncio.to_thread, on one core", 2.0, rounds, loops
         )
-    yield pooled_samples("the same, left to the scheduler", None, rounds, loops)
+    yield pooled_samples("the same, left to the scheduler", 2.0, rounds, loops)
     found = in_turn(
         max(rounds // 3, 2),
         {OURS: lambda: lives(OurHooked), PYKKA: lambda: lives(TheirHooked)},

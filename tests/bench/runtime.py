@@ -22,8 +22,8 @@ which have processes of their own. A tree's restart is timed from the exception 
 incarnation's `on_start`. An `ask` is mostly the waking of two threads. On one core that is two
 changes of thread, and what is left are the libraries. Left to the scheduler it may mean to wake a
 core that sleeps, twice, which here takes longer than all else together: two threads that do
-nothing but hand a lock to and fro are no faster, and no library can be. So the goal stands on one
-core. (With the interpreter's lock only one of the two runs at a time anyhow.)
+nothing but hand a lock to and fro are hardly faster. The goals stand for both. (With the
+interpreter's lock only one of the two runs at a time anyhow.)
 """
 
 

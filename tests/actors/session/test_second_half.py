@@ -52,7 +52,7 @@ def test_it_comes_after_a_light_first_call(small, board, within):
 def test_it_comes_before_what_may_take_much_room(small, board, first):
     seen = []
     if first == "execute":
-        small("x = bytearray(1500)", on_output=seen.append)
+        small("x = bytearray(2000)", on_output=seen.append)
     elif first == "setup":
         small.setup(light)(1)
     else:
