@@ -12,7 +12,6 @@ from __future__ import annotations
 import faulthandler
 import random
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -101,13 +100,15 @@ def end(stage: Stage, way: Callable[[Stage], None]) -> None:
     while True:
         guests = len(stage.guests)
         try:
-            with suppress(ResourceCleanupError):  # what failed in a cleanup is judged later
-                way(stage)
-            return
+            way(stage)
+        except ResourceCleanupError:
+            return  # it is judged later
         except LinkLost:
             if len(stage.guests) > guests:
                 raise
             stage.nothing_owed()
+        else:
+            return
 
 
 if __name__ == "__main__":
