@@ -211,14 +211,9 @@ class SessionCore(SessionSetups):
         if entry is not None and (timeout is None or timeout > LEAST_NOW):
             make_call = partial(self._ordinary, source, args, (timeout, idempotent))
             answer = self.port.call_now(entry, args, make_call)
-            if isinstance(answer, int):
-                self.last_used = SYSTEM_CLOCK.monotonic()
-                return answer
-            if isinstance(answer, Frame):
-                self.last_used = SYSTEM_CLOCK.monotonic()
-                return int(answer.text) if answer.text.isdigit() else decode(answer.text)
             if answer is not None:
-                return self._keep(answer).get()
+                self.last_used = SYSTEM_CLOCK.monotonic()
+                return _value(self._keep(answer).get() if isinstance(answer, Future) else answer)
         return self.call(source, args, kwargs, timeout=timeout, idempotent=idempotent).get()
 
     async def call_awaited(
@@ -238,10 +233,7 @@ class SessionCore(SessionSetups):
             answer = self.port.call_soon(entry, args, make_call, self.session_id)
             if answer is not None:
                 self.last_used = now
-                value = await self._keep(answer)
-                if not isinstance(value, Frame):
-                    return value
-                return int(value.text) if value.text.isdigit() else decode(value.text)
+                return _value(await self._keep(answer) if isinstance(answer, Future) else answer)
         return await self.call(source, args, kwargs, timeout=timeout, idempotent=idempotent)
 
     def _ordinary(
@@ -262,6 +254,13 @@ class SessionCore(SessionSetups):
             source.name,
             idempotent,
         )
+
+
+def _value(answer: object) -> object:
+    """Return what a call on the short way gives, which may be the frame of its value."""
+    if not isinstance(answer, Frame):
+        return answer
+    return int(answer.text) if answer.text.isdigit() else decode(answer.text)
 
 
 def _streaming(start: Start) -> tuple[Stream[bytes], Future[Any]]:
