@@ -13,7 +13,7 @@ import klemheist
 from klemheist.actors.device import bursts, device, short
 from klemheist.actors.device.bursts import BurstLine
 from klemheist.actors.device.runner import Runner
-from klemheist.transports import lease, spin
+from klemheist.transports import fdlink, lease, spin
 from tests.boards.mangler import Mangler
 from tests.boards.tcp_board import TcpBoard
 from tests.ends import crash
@@ -121,6 +121,7 @@ def test_quick_calls_change_no_thread(run, monkeypatch, in_burst, glance):
 
     async def quick(session, step):
         if glance:  # however busy the machine is
+            monkeypatch.setattr(fdlink, "GLANCE", LONG)
             monkeypatch.setattr(session._core.port.link._glance, "_longest", LONG)
             monkeypatch.setattr(session._core.port.link._glance, "_rest", 0)
             monkeypatch.setattr(spin, "_possible", True)
