@@ -192,6 +192,45 @@ def test_a_burst_of_awaited_calls_ends_in_time(run, monkeypatch, in_burst):
     run(many)
 
 
+@pytest.mark.parametrize("glance", [True, False], ids=["read at once", "read by the loop"])
+def test_an_answer_may_come_in_pieces(run, monkeypatch, in_burst, glance):
+    kind = BurstLine if in_burst else short.Express
+    take = kind.take
+
+    def in_pieces(line, data):
+        return any(take(line, data[at : at + 1]) for at in range(len(data)))
+
+    async def pieces(session, step):
+        if not glance:
+            no_glance(session, monkeypatch)
+        monkeypatch.setattr(kind, "take", in_pieces)
+        for number in range(20):
+            assert await step(number, 0) == number + 1
+        assert session._core.port.brain.in_burst is in_burst
+
+    run(pieces)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda data: data[1:], lambda data: data[:-2] + b"7\x1e", lambda data: b"\x1eB" + data[1:]],
+)
+def test_a_damaged_answer_of_a_burst_is_asked_for_again(run_alone, monkeypatch, in_burst, damage):
+    if not in_burst:
+        pytest.skip("it is about bursts")
+
+    async def damaged(session, step):
+        with monkeypatch.context() as patch:
+            take = BurstLine.take
+            patch.setattr(BurstLine, "take", lambda self, data: take(self, damage(data)))
+            assert await step(5, 0) == 6
+        await answers(step)
+        assert await session("ran") == [0, 5, 20]
+        assert session._core.port.board.burst == ""
+
+    run_alone(damaged)
+
+
 def test_a_call_that_is_slow_prints_or_raises_runs_once_and_gives_its_answer(run):
     async def calls(session, step):
         assert await step(1, 0) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from klemheist import DeviceError, LinkTimeout, SessionManager
+from klemheist import AsyncSessionManager, DeviceError, LinkTimeout, SessionManager
 from klemheist.actors.device import bursts, device, short
 from klemheist.actors.device.call import Call
 from klemheist.actors.errors import DeviceMemoryError
@@ -134,6 +135,27 @@ def test_values_come_and_go_as_they_are(url, unhurried):
             assert found == value
             assert type(found) is type(value)
         assert same([1, "x", None]) == [1, "x", None]
+
+
+@BOARDS
+def test_awaited_calls_are_lines_of_bursts_too(url, unhurried):
+    async def awaited():
+        async with AsyncSessionManager() as manager, manager.session(url) as session:
+            same = session.task(source="def same(x): return x")
+            port = await manager.device(url)
+            for number in range(500):
+                assert await same(number) == number
+                if port.brain.in_burst:
+                    break
+            for value in (-1, 2**31, None, True, "a#'b", (1, (2,)), 1.5):
+                assert await same(value) == value
+            assert await asyncio.gather(*map(same, range(30))) == list(range(30))
+            assert [await same(number) for number in range(30)] == list(range(30))
+            assert port.brain.in_burst
+            assert await session("6 * 7") == 42
+            assert not port.brain.in_burst
+
+    asyncio.run(awaited())
 
 
 @BOARDS
