@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.items import Item, reject
@@ -43,9 +43,6 @@ Answer: TypeAlias = "int | Frame | Future[Any] | None"
 """What comes of a call: its value, the frame of it, or the future of what takes longer or is no
 value; None where nothing was sent."""
 
-IN_A_ROW: Final = 16
-"""Every so many awaited calls the loop turns, however quick the answers are: it has other tasks."""
-
 
 class ShortWay(Turns):
     """The turns of a Device in which calls go the short way."""
@@ -56,7 +53,6 @@ class ShortWay(Turns):
     _watch: Watch
     _bursts: Bursts
     _awaited: AwaitedCall | None = None
-    _in_a_row = 0
 
     def begin(
         self,
@@ -118,8 +114,7 @@ class ShortWay(Turns):
         link, line = self.port.link, self._line(entry, plain)
         if link is None or line is None:
             return None
-        self._in_a_row = (self._in_a_row + 1) % IN_A_ROW
-        if not self._in_a_row or not self._exchange(link, line, make_call, 0.0):
+        if not self._exchange(link, line, make_call, 0.0):
             try:
                 self._links.write(line.begin())
             except KeyboardInterrupt:

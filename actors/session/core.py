@@ -6,6 +6,8 @@ queue, past the Session's and the trackers' mailboxes (DESIGN 3.2).
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
@@ -43,6 +45,10 @@ LEAST_NOW: Final = 10 * DRIVE_SECONDS
 
 LEAST_SOON: Final = 2 * GRACE
 """As `LEAST_NOW`, for calls that are awaited."""
+
+IN_A_ROW: Final = 16
+"""Every so many awaited calls that are answered at once the loop turns: it has other tasks."""
+_at_once = itertools.count(1)
 
 _Options = tuple[float | None, bool]
 """A call's timeout, and whether it is idempotent."""
@@ -233,7 +239,11 @@ class SessionCore(SessionSetups):
             answer = self.port.call_soon(entry, args, make_call, self.session_id)
             if answer is not None:
                 self.last_used = now
-                return _value(await self._keep(answer) if isinstance(answer, Future) else answer)
+                if isinstance(answer, Future):
+                    return _value(await self._keep(answer))
+                if not next(_at_once) % IN_A_ROW:
+                    await asyncio.sleep(0)
+                return _value(answer)
         return await self.call(source, args, kwargs, timeout=timeout, idempotent=idempotent)
 
     def _ordinary(

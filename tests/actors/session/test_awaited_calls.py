@@ -13,6 +13,7 @@ import klemheist
 from klemheist.actors.device import bursts, device, short
 from klemheist.actors.device.bursts import BurstLine
 from klemheist.actors.device.runner import Runner
+from klemheist.actors.session import core
 from klemheist.transports import fdlink, lease, spin
 from tests.boards.mangler import Mangler
 from tests.boards.tcp_board import TcpBoard
@@ -125,7 +126,6 @@ def test_quick_calls_change_no_thread(run, monkeypatch, in_burst, glance):
             monkeypatch.setattr(session._core.port.link._glance, "_longest", LONG)
             monkeypatch.setattr(session._core.port.link._glance, "_rest", 0)
             monkeypatch.setattr(spin, "_possible", True)
-            monkeypatch.setattr(short, "IN_A_ROW", 10**9)
         else:
             no_glance(session, monkeypatch)
         await step(1, 0)
@@ -161,7 +161,7 @@ def test_however_quick_the_answers_are_the_loop_turns(run):
                 await asyncio.sleep(0)
 
         task = asyncio.ensure_future(other())
-        for number in range(5 * short.IN_A_ROW):
+        for number in range(5 * core.IN_A_ROW):
             assert await step(number, 0) == number + 1
         task.cancel()
         assert len(turns) >= 5
