@@ -173,7 +173,8 @@ class ShortWay(Turns):
         return call.future
 
     def _go_on(self, call: Call, line: Express, began: float) -> None:
-        self._bursts.broken()
+        if isinstance(line, BurstLine):
+            self._bursts.broken()
         self._intake.adopt(call, began)
         self._runner.adopt(call.procedure(self.port.board), began, self._finished)
         self._watch_step(began)
