@@ -6,6 +6,8 @@ queue, past the Session's and the trackers' mailboxes (DESIGN 3.2).
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
@@ -43,6 +45,10 @@ LEAST_NOW: Final = 10 * DRIVE_SECONDS
 
 LEAST_SOON: Final = 2 * GRACE
 """As `LEAST_NOW`, for calls that are awaited."""
+
+IN_A_ROW: Final = 16
+"""Every so many awaited calls that are answered at once the loop turns: it has other tasks."""
+_at_once = itertools.count(1)
 
 _Options = tuple[float | None, bool]
 """A call's timeout, and whether it is idempotent."""
@@ -208,14 +214,9 @@ class SessionCore(SessionSetups):
         if entry is not None and (timeout is None or timeout > LEAST_NOW):
             make_call = partial(self._ordinary, source, args, (timeout, idempotent))
             answer = self.port.call_now(entry, args, make_call)
-            if isinstance(answer, int):
-                self.last_used = SYSTEM_CLOCK.monotonic()
-                return answer
-            if isinstance(answer, Frame):
-                self.last_used = SYSTEM_CLOCK.monotonic()
-                return int(answer.text) if answer.text.isdigit() else decode(answer.text)
             if answer is not None:
-                return self._keep(answer).get()
+                self.last_used = SYSTEM_CLOCK.monotonic()
+                return _value(self._keep(answer).get() if isinstance(answer, Future) else answer)
         return self.call(source, args, kwargs, timeout=timeout, idempotent=idempotent).get()
 
     async def call_awaited(
@@ -235,10 +236,11 @@ class SessionCore(SessionSetups):
             answer = self.port.call_soon(entry, args, make_call, self.session_id)
             if answer is not None:
                 self.last_used = now
-                value = await self._keep(answer)
-                if not isinstance(value, Frame):
-                    return value
-                return int(value.text) if value.text.isdigit() else decode(value.text)
+                if isinstance(answer, Future):
+                    return _value(await self._keep(answer))
+                if not next(_at_once) % IN_A_ROW:
+                    await asyncio.sleep(0)
+                return _value(answer)
         return await self.call(source, args, kwargs, timeout=timeout, idempotent=idempotent)
 
     def _ordinary(
@@ -259,6 +261,13 @@ class SessionCore(SessionSetups):
             source.name,
             idempotent,
         )
+
+
+def _value(answer: object) -> object:
+    """Return what a call on the short way gives, which may be the frame of its value."""
+    if not isinstance(answer, Frame):
+        return answer
+    return int(answer.text) if answer.text.isdigit() else decode(answer.text)
 
 
 def _streaming(start: Start) -> tuple[Stream[bytes], Future[Any]]:

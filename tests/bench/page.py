@@ -84,10 +84,10 @@ Absolute times are this machine's, on this day: read the ratios, which are all o
   board's own start is from its process to its first answer to a bare exec; starts and kills
   alternate. The backoff is as measured. Its goal, "1.5 times the board's own start time plus the
   backoff", can be read in two ways: both are given.
-- **Our layers**: a call beside the line that the raw REPL gets for it, by itself. Calls in quick
-  succession are bursts (docs/topics/fast-path.md), which take less than that line: hence less than
-  nothing. An awaited call is no burst; it is measured in pairs with its line, and this is the
-  median of their differences.
+- **Our layers**: a call beside the line that it sends, by itself. Calls in quick succession are
+  bursts (docs/topics/fast-path.md), so that is the second line of a burst which the bare link
+  begins and ends. The bare link sleeps while it waits: hence less than nothing, sometimes. An
+  awaited call is measured in pairs with its line, and this is the median of their differences.
 """
 
 
