@@ -10,6 +10,7 @@ from loguru import logger
 from klemheist import (
     Resource,
     ResourceCleanupError,
+    SessionClosed,
     SessionManager,
     SessionOptions,
 )
@@ -68,6 +69,36 @@ def test_a_hardware_resource_replaces_try_and_finally(manager):
             assert other("__import__('machine').Pin(7).value()") == 1
     with manager.session("sim:") as other:
         assert other("__import__('machine').Pin(7).value()") == 0
+
+
+@pytest.mark.req("SES-028", "SES-102")
+def test_a_cleanup_that_gives_its_resource_back_is_over_when_it_ends(manager):
+    """Its end was told to nobody: the session waited for the deadline, or lost what went wrong."""
+    session = manager.create_session("sim:")
+
+    def clean(cancel):
+        assert session.resources.unregister_resource("it")
+        raise OSError("went wrong after that")
+
+    session.resources.register_resource(Resource("thing", clean, resource_id="it"))
+    with pytest.raises(ResourceCleanupError) as failed:
+        session.close()
+    assert [str(each) for each in failed.value.exceptions] == ["went wrong after that"]
+
+
+@pytest.mark.req("SES-028")
+def test_nothing_is_begun_after_the_cleanup(manager):
+    """A call whose thread was about to queue it when its session ended."""
+    judge, session = manager.create_session("sim:"), manager.create_session("sim:")
+    busy = judge.submit("__import__('time').sleep(0.2)")
+    late = session.submit("__import__('__main__').__dict__.setdefault('late', 1)")
+    session._core._calls.clear()  # the end did not see it: it was not known yet
+    session.close()
+    with pytest.raises(SessionClosed):
+        late.get(timeout=10)
+    busy.get(timeout=10)
+    assert judge("hasattr(__import__('__main__'), 'late')") is False
+    judge.close()
 
 
 @pytest.mark.req("SES-028", "SES-043", "SES-100", "SES-102")
