@@ -10,6 +10,7 @@ All recovery from damage is here and in `lines.py`: a *frame* is asked for again
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from . import agent, burst
@@ -191,7 +192,7 @@ def _fits(board: Board, need: int) -> Procedure[bool]:
 
 
 def _with_pieces(
-    board: Board, pieces: list[tuple[Entry, tuple[object, ...]]], index: int, *plain: object
+    board: Board, pieces: Sequence[tuple[Entry, tuple[object, ...]]], index: int, *plain: object
 ) -> Procedure[tuple[Frame, bytes]]:
     """Make the calls that bring pieces, then the one that needs them."""
     yield from _clear_pieces(board)
