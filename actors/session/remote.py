@@ -20,12 +20,12 @@ from klemheist.transports.repl.install import complete
 from klemheist.transports.repl.lines import Procedure
 from klemheist.transports.repl.procedures import (
     applied,
+    called,
     drop_bursts,
     drop_namespace,
     evaluated,
     executed,
     one_line,
-    sent,
 )
 from klemheist.transports.repl.values import encode_arguments, is_plain, needs_decoder
 
@@ -233,7 +233,7 @@ class Namespace:
     def _define(self, board: Board, source: Source, place: Place, entry: int) -> Procedure[None]:
         """Define a function and give it its entry: one call, but for the longest names."""
         binding = (entry, source.name)
-        if one_line(board, Entry.APPLY, (int(Entry.EXEC), self.number, *binding)):
+        if one_line(board, Entry.EXEC, (0, self.number, *binding)):
             yield from self._execute(board, source.text, place, *binding)
             return
         yield from self._execute(board, source.text, place)
@@ -261,11 +261,13 @@ class Namespace:
         self, board: Board, entry: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Procedure[object]:
         """Call what has this entry of the function table."""
-        if not kwargs and is_plain(args) and (line := one_line(board, entry, args)):
-            answer = yield from sent(board, *line)
+        if not kwargs and is_plain(args):
+            answer = yield from called(board, entry, args)
         else:
-            passed = yield from encoded(board, args, kwargs)
-            answer = yield from evaluated(board, f"G[{entry}]({passed})")
+            passed = yield from encoded(board, args, {})
+            named = yield from encoded(board, (), kwargs)
+            text = f"({passed}{',' * bool(passed)}),{f'dict({named})' if named else '{}'}"
+            answer = yield from called(board, entry, (), text)
         return (yield from value_of(board, answer, self.tracer))
 
     def entry_now(self, board: Board, source: Source) -> int | None:

@@ -31,8 +31,8 @@ NAME: Final = "_k"
 LONGEST_STATEMENT: Final = 700
 SMALL_HEAP: Final = 64_000
 """Free bytes below which a heap is small."""
-COLLECT_BELOW: Final = 4300
-"""Free bytes of a small heap below which the agent collects: the parser there cannot."""
+PARSER: Final = 1000
+"""Bytes in one piece without which a small heap's parser takes no line (measured: 900)."""
 LATE: Final = 300
 """Bytes of a statement of the second half: by then the heap is in fragments."""
 
@@ -46,8 +46,8 @@ class Entry(IntEnum):
 
     EVAL = 10  # (source, namespace) -> the expression's value
     EXEC = 11  # (source, namespace[, entry, name]) -> None; the name it defines gets the entry
-    ADD = 12  # (piece) -> None: a long source arrives in pieces
-    APPLY = 13  # (entry, ...) -> the entry applied to the assembled pieces and the rest
+    ADD = 12  # (piece) -> None: a long source arrives in pieces, and is 0 in the call that needs it
+    CALL = 13  # (source of a function, its arguments and a dict) -> what it returns
     STEP = 14  # (thread) -> the seconds to wait; this and the next are sent on first use
     STOP = 15  # (thread) -> whether it has ended
     MANY = 16  # (entry, (arguments, ...)) -> the values of the calls; sent on first use
@@ -69,54 +69,57 @@ BEGIN: Final = b"_a={'h':lambda b:int.from_bytes(b,'little')%%%d}" % PRIME
 
 _CORE: Final = (
     "import gc",
-    # e: a frame. This first one writes values of the types L up to 64 bytes, and what was raised;
-    # anything else is held (kind 126) until the second half is there.
+    # e: a frame. This first one writes values of the types L; all else is held (kind 126) until the
+    # second half is there, which also collects: i is the entry that was called.
     f"""\
 {LITERALS_SOURCE}
-def e(n,j,v):
- t=repr(v)if j<61 or type(v)in L else''
- b=bytes(t,'utf8')
- if j>60 and not 0<len(b)<65:t='';b=b'';j=126
+def e(n,j,v,i=None):
+ if j>60 and type(v)not in L:v=0;j=126
+ t=repr(v);b=bytes(t,'utf8')
  print('\\x1e%d%c%d,%d,%s'%(n,j,len(b),h(b)+j,t),end='')
 """,
     # k: one numbered call, as frames.py describes it, or with a number below zero the question for
-    # the status, or a name of the agent's own. q: count, last number, the kind of its answer,
-    # the boot, the answer.
+    # the status, or a name of the agent's own. Q: the count of calls, M: the last number, D: the
+    # kind of its answer, A: the answer, O: the boot. Nothing of ours but this function stands on
+    # the stack below what is called, wherever its arguments come from: a small board has room for
+    # seven functions there.
     f"""\
 def k(n,i=0,*a):
- s=q[0]
- if n<0:return E(i,0)if i else e(n,61,repr(q[:4]))
- if n!=q[1]:
+ global Q,M,D,A
+ s=Q
+ if n<0:return S[0][i]if i else e(n,61,repr([Q,M,D,O]))
+ if n!=M:
   if n!=(h(bytes(repr(a),'utf8'))+s*{STRIDE}+i)%{PRIME}*2+s%2+2:return
-  q[0]=(s+1)%{COUNTS};q[1]=n;q[2]=63;q[4]=0
-  try:q[4]=G[i](*a);q[2]=61
-  except Exception as x:q[4]=str(type(x))[8:-2],str(x);q[2]=33;e(n,33,q[4]);raise
- e(n,q[2],q[4])
- if z and(i>9 or s%2)and z()<{COLLECT_BELOW}:gc.collect()
+  Q=(s+1)%{COUNTS};M=n;D=63;A=0
+  try:
+   if i=={Entry.CALL:d}:s,a,w=E(*a);A=s(*a,**w)
+   else:A=G[i](*a)
+   D=61
+  except Exception as x:A=str(type(x))[8:-2],str(x);D=33;e(n,33,A);raise
+ e(n,D,A,i)
 """,
+    # J: the pieces B as one.
     """\
-def E(x,s):return eval(x,S.setdefault(s,{}))
-def X(x,s,i=-1,n=0):
- exec(x,S.setdefault(s,{}))
+def J():x=b''.join(B);B.clear();gc.collect();return x
+def E(x,s=0):return eval(x or J(),S.setdefault(s,{}))
+def X(x,s,i=0,n=0):
+ exec(x or J(),S.setdefault(s,{}))
  if n:G[i]=S[s][n]
-def J(i,*a):
- x=b''.join(B);B.clear();gc.collect()
- return G[i](x,*a)
 """,
     # S: the namespaces, by number; each comes into being when it is first named. z: 0, or what says
     # the free memory of a small heap.
     """\
 S={0:globals()}
 B=[]
-G={10:E,11:X,12:B.append,13:J}
+G={10:E,11:X,12:B.append}
 z=0
 gc.collect()
 """,
 )
 
 _REST: Final = (
-    # The parser of a small heap cannot collect for itself: the agent does in time, looking after
-    # every second call.
+    # A small heap's parser needs room in one piece, and garbage lies all over it: the agent
+    # collects after every second call. To ask first how much is free takes as long.
     f"""\
 z=getattr(gc,'mem_free',int)
 z=0<z()<{SMALL_HEAP} and z
@@ -129,20 +132,16 @@ def o(b):
  return c
 """,
     """\
-def e(n,j,v):
+def e(n,j,v,i=None):
  try:
   try:t=r(v)
-  except MemoryError:
-   gc.collect()
-   t=r(v)
- except T as x:
-  t=str(x)
-  j=35
- b=bytes(t,'utf8')
- m='\\x1e%d%c%d,%d,'%(n,j,len(b),(o(b)if len(b)>64 else h(b))+j)
- b=0
+  except T as x:t=str(x);j=35
+  b=bytes(t,'utf8')
+  m='\\x1e%d%c%d,%d,'%(n,j,len(b),(o(b)if len(b)>64 else h(b))+j)
+ except MemoryError:t=b=0;gc.collect();raise
  if z and len(t)>99:print(m,t,sep='',end='')
  else:print(m+t,end='')
+ if z and(j<61 or i!=None and(i>9 or n%2 or len(t)>99)):t=b=0;gc.collect()
 """,
 )
 
@@ -155,7 +154,7 @@ def first_half(boot: str, count: int, most: int = LONGEST_STATEMENT) -> list[str
         count: the random count that this generation's calls begin with.
         most: bytes of a statement.
     """
-    return list(gather([*_CORE, f"q=[{count},-1,63,{boot!r},0]"], most))
+    return list(gather([*_CORE, f"Q={count};M=-1;D=63;O={boot!r}"], most))
 
 
 def second_half() -> list[str]:

@@ -72,6 +72,37 @@ the look for input and BW: if there was none that halts the processor until an i
 (WFI), then lets it in (CPSIE). A loop without it needs all of a core: under emulation the very one
 that is to bring the line."""
 LOOP: Final = (
+    # c: what is called just now.
+    f"""\
+def BU():
+ global Q,M,D,A
+ c=0
+ try:
+  for s in range(Q,{COUNTS}):
+   if BA:
+    l=b''
+    while l[-1:]!=b'\\n':BD();BW(BA());l+=BR()or b''
+   else:l=BR()
+   if l[0]==40:x,r,c=BG(l,s)
+   else:
+    x,r=divmod(int(l,36),{PRIME})
+    x=x,
+    c=G.get((r-s*{STRIDE}%{PRIME})*{SPREAD}%{PRIME})
+   if not c:return
+   Q=s+1;M=~r;D=63;A=0
+   if l[0]==40:
+    if z and z()<{ROOM}:gc.collect()
+    x=eval(x)
+   v=A=c(*x)
+   D=61
+   c=0
+   if type(v)is int:print('\\x1e%x\\x1e'%(v*{PRIME}+r),end='')
+   else:BC(v,r)
+ except Exception as x:
+  if c:
+   A=str(type(x))[8:-2],str(x);D=33;e(r,33,A);raise
+ finally:
+  if z:gc.collect()""",
     # What is not about one integer: of a line the tuple, its proof and what to call; an answer.
     f"""\
 def BG(l,s):
@@ -83,41 +114,12 @@ def BC(v,r):
   v=2 if v is None else v
   print('\\x1eB%x\\x1e'%(v*{PRIME}+{PRIME}-r),end='')
  else:e(r,61,v)""",
-    # c: what is called just now.
-    f"""\
-def BU():
- c=0
- try:
-  for s in range(q[0],{COUNTS}):
-   if BA:
-    l=b''
-    while l[-1:]!=b'\\n':BD();BW(BA());l+=BR()or b''
-   else:l=BR()
-   if l[0]==40:x,r,c=BG(l,s)
-   else:
-    x,r=divmod(int(l,36),{PRIME})
-    x=x,
-    c=G.get((r-s*{STRIDE}%{PRIME})*{SPREAD}%{PRIME})
-   if not c:return
-   q[0]=s+1;q[1]=~r;q[2]=63;q[4]=0
-   if l[0]==40:
-    if z and z()<{ROOM}:gc.collect()
-    x=eval(x)
-   v=q[4]=c(*x)
-   q[2]=61
-   c=0
-   if type(v)is int:print('\\x1e%x\\x1e'%(v*{PRIME}+r),end='')
-   else:BC(v,r)
- except Exception as x:
-  if c:
-   q[4]=str(type(x))[8:-2],str(x);q[2]=33;e(r,33,q[4]);raise
- finally:
-  if z:gc.collect()""",
 )
 """The loop itself. All of these are executed in the agent's namespace, one by one: to compile a
-longer one needs more room than a small heap has beside the functions of its user."""
+longer one needs more room than a small heap has beside the functions of its user. The longest comes
+first: it takes 740 bytes in one piece."""
 
-DROP: Final = (b"_k(-1,'S[0].update(BU=0,BG=0,BC=0,BD=0,BW=0)')", b"_k(-1,'gc.collect()')")
+DROP: Final = (b"_k(-1,'S')[0].update(BU=0,BG=0,BC=0,BD=0,BW=0)", b"_k(-1,'gc').collect()")
 """What frees the room that they take: 1,300 bytes on the smallest board. Without a number, so that
 the agent goes on holding its last answer: that may be what there is no room for.
 """
@@ -149,7 +151,7 @@ def burst_line(entry: int, plain: tuple[object, ...], count: int) -> tuple[int, 
 
 def again_line(proof: int) -> bytes:
     """Return the line that asks for the last answer once more, as a frame."""
-    return b"_k(-1,'e(%d,q[2],q[4])')" % proof
+    return b"_k(-1,'e')(%d,_k(-1,'D'),_k(-1,'A'))" % proof
 
 
 def _base36(number: int) -> bytes:

@@ -128,6 +128,8 @@ class Board:
     """The count of calls after which the second half is to come, without anybody's need."""
     single: bool = False
     """The port's floats have 32 bits; known once the agent is whole."""
+    pieces: str = ""
+    """The boot in which pieces of a source may lie on the device that nobody completes."""
     burst: str = ""
     """The boot in which bursts can be begun (`burst.py`)."""
     tried: str = ""

@@ -16,6 +16,8 @@ ROOM: Final = 6_000
 """Free bytes that the second half needs while it is compiled (measured); it keeps 1,500 of them."""
 LONG: Final = 4096
 """Bytes of a line, and of a statement, for a board that reads whatever comes."""
+TIDY_EVERY: Final = 4
+"""Pieces after which what assembling has left lying is collected: each makes a new text of all."""
 COLLECT: Final = b"__import__('gc').collect()"
 _HAND_OVER: Final = b"_k=_a['k'];del _a;"
 _SAY_SO: Final = b"print(end=str('_a'not in globals()and callable(_k)and %d))" % FIRST_STATEMENT
@@ -122,8 +124,8 @@ def _send(board: Board, way: Way, statements: list[str]) -> Procedure[None]:
             lines = [line]
         else:
             lines = [*agent.pieces(way, statement, room), agent.proved(way, statement, index)]
-            if way.tidy:
-                lines.insert(-1, way.tidy)
+            for at in range(len(lines) - 1, 0, -TIDY_EVERY) if way.tidy else ():
+                lines.insert(at, way.tidy)
         if way is agent.AT_FIRST and index == FIRST_STATEMENT:
             lines.insert(0, agent.BEGIN)
         yield from _executed(lines, b"%d" % index)

@@ -49,8 +49,8 @@ class Status:
     """How many calls it has taken, modulo `COUNTS`."""
     last: int
     """The number of the last of them."""
-    finished: bool
-    """Whether there is an answer of it."""
+    kind: FrameKind
+    """Of its answer; `UNFINISHED` where there is none."""
 
 
 def enter() -> Procedure[Reply]:
@@ -128,7 +128,7 @@ def _status_in(frame: Frame) -> Status:
     text = decode(frame.text)
     said: tuple[int, int, int, str] = decode(str(text))  # type: ignore[assignment]  # as `k` writes it
     count, last, kind, boot = said
-    return Status(boot, count, last, finished=chr(kind) != FrameKind.UNFINISHED)
+    return Status(boot, count, last, FrameKind(chr(kind)))
 
 
 def _is_no_agent(error: bytes) -> bool:
@@ -147,7 +147,7 @@ def must(line: bytes, says: bytes, attempts: int = ATTEMPTS) -> Procedure[None]:
         attempts: how often it is tried.
 
     Raises:
-        Silent: it never said so.
+        Silent: it never said so; `Full` where it had no room for the line.
     """
     error = b""
     for _ in range(attempts):
@@ -155,4 +155,4 @@ def must(line: bytes, says: bytes, attempts: int = ATTEMPTS) -> Procedure[None]:
         if reply.ended and says in reply.output.split():
             return
         error = reply.error
-    raise Silent(f"the device refuses {line!r}: {error!r}")
+    raise (Full if b"MemoryError" in error else Silent)(f"the device refuses {line!r}: {error!r}")

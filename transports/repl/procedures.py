@@ -10,20 +10,30 @@ All recovery from damage is here and in `lines.py`: a *frame* is asked for again
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from . import burst
+from . import agent, burst
 from .agent import AGENT_NAMESPACE, Entry
-from .conversation import KEYBOARD_INTERRUPT, Board, Do, Reply, Step
+from .conversation import KEYBOARD_INTERRUPT, NO_FRAME, Board, Do, Reply, Step
 from .frames import Frame, FrameKind, again_line, call_line
 from .install import COLLECT, complete
-from .lines import ACCEPT_WITHIN, ATTEMPTS, Gone, Procedure, Silent, enter, exchange, status
+from .lines import ACCEPT_WITHIN, ATTEMPTS, Gone, Procedure, Silent, enter, exchange, must, status
+from .pieces import TAKEN, built, cut, room
 from .values import decode
 
 NO_MEMORY: Final = "('MemoryError', 'the result does not fit beside what writes it')"
 """What such a call raised, in the agent's words."""
+NO_ROOM: Final = "('MemoryError', 'the arguments do not fit beside what is there')"
+"""The same of a call whose arguments were not sent."""
+_TOO_MUCH: Final = (b"MemoryError", b"recursion depth")
+"""What the writing of an answer raises that is too long or too deep to be written at once."""
+SLICE: Final = 256
+"""Items of such an answer that are asked for at a time, fewer where they do not fit."""
+LEAST_SLICE: Final = 4
 TOGETHER: Final = 16
 """Entries of the function table that are freed in one expression."""
+_CLEAR: Final = b"_k(-1,'B').clear();print(len(_k(-1,'B')))"
 FREE: Final = "getattr(gc,'mem_free',lambda:-1)()"
 """What says the free bytes; -1 where the port does not."""
 
@@ -79,28 +89,56 @@ def _settle(board: Board, number: int, line: bytes, reply: Reply) -> Procedure[R
             if found.count != board.count:
                 raise Gone("the agent took calls that are not ours")
             reply = yield from exchange(line, number)  # it was never taken
-        elif not found.finished:
+        elif found.kind is FrameKind.UNFINISHED:
             if board.cramped:  # its parser cannot collect, and the agent was interrupted before
                 yield from exchange(COLLECT)
             return Reply(frame=Frame(number, FrameKind.UNFINISHED, ""), error=error)
         else:
-            yield from _make_room(board, reply.error)
-            sentinel, again = taken_as[found.last]
-            reply = yield from exchange(again, sentinel)
+            reply = yield from _answered(board, found.kind, *taken_as[found.last], reply.error)
         error = reply.error or error
         if reply.frame is not None:
             return Reply(frame=reply.frame, error=error)
-    if b"MemoryError" in error:
+    if any(sign in error for sign in _TOO_MUCH):
         return Reply(frame=Frame(number, FrameKind.RAISED, NO_MEMORY), error=error)
     raise Silent(f"no whole frame in {ATTEMPTS} attempts")
 
 
-def _make_room(board: Board, error: bytes) -> Procedure[None]:
-    """Help what was to write an answer and has raised itself."""
+def _answered(
+    board: Board, kind: FrameKind, sentinel: int, again: bytes, error: bytes
+) -> Procedure[Reply]:
+    """Ask for an answer once more, helping what was to write it and has raised itself."""
     if error:
         yield from complete(board)
-    if b"MemoryError" in error:
+    if any(sign in error for sign in _TOO_MUCH):
+        text = yield from _in_slices(board)
+        if text:
+            return Reply(frame=Frame(sentinel, kind, text))
         yield from drop_bursts(board)
+    return (yield from exchange(again, sentinel))
+
+
+def _in_slices(board: Board) -> Procedure[str]:
+    """Get an answer for whose text there is no room: as the sum of its slices.
+
+    Returns:
+        The text; nothing where it has no slices, or there is no room for them either.
+    """
+    texts: list[str] = []
+    length, at, size = -1, 0, SLICE
+    while size >= LEAST_SLICE and at != length:
+        what = b"_k(-1,'A')[%d:%d]" % (at, at + size) if length > 0 else b"len(_k(-1,'A'))"
+        number, _ = board.question()
+        reply = yield from exchange(b"_k(-1,'e')(%d,61,%s)" % (number, what), number)
+        if reply.frame is None:
+            size //= 2
+        elif reply.frame.kind is not FrameKind.VALUE:
+            return ""
+        elif length < 0:
+            length = int(reply.frame.text)
+        else:
+            texts.append(reply.frame.text)
+            at = min(at + size, length)
+    return "+".join(texts) if at == length else ""
 
 
 def one_line(board: Board, index: int, plain: tuple[object, ...]) -> tuple[int, bytes] | None:
@@ -112,33 +150,70 @@ def one_line(board: Board, index: int, plain: tuple[object, ...]) -> tuple[int, 
 def applied(
     board: Board, index: int, source: bytes, *rest: object
 ) -> Procedure[tuple[Frame, bytes]]:
-    """Apply EVAL or EXEC to a source of any length, in acknowledged pieces where it must be."""
+    """Make EVAL, EXEC or CALL of a source of any length, in acknowledged pieces where needed."""
     line = one_line(board, index, (source, *rest))
     if line is not None:
         return (yield from sent(board, *line))
-    for piece in source_pieces(board, source):
-        frame, error = yield from numbered(board, Entry.ADD, piece)
-        if frame.kind is not FrameKind.VALUE:
-            return frame, error
-    return (yield from numbered(board, Entry.APPLY, int(index), *rest))
+    pieces = [(Entry.ADD, (piece,)) for piece in cut(source, board.credit)]
+    return (yield from _with_pieces(board, pieces, index, 0, *rest))
 
 
-def source_pieces(board: Board, source: bytes) -> list[bytes]:
-    """Cut a source so that each piece goes out as one line."""
-    cut: list[bytes] = []
-    start = 0
-    while start < len(source):
-        size = min(len(source) - start, board.credit)
-        while (length := _length(source[start : start + size])) + 6 >= board.credit:
-            over = length + 7 - board.credit
-            size -= max(1, over * size // length)  # what it takes there, if all bytes are alike
-        cut.append(source[start : start + size])
-        start += size
-    return cut
+def called(
+    board: Board, entry: int, args: tuple[object, ...], more: str = ""
+) -> Procedure[tuple[Frame, bytes]]:
+    """Call an entry of the table with arguments of any length.
+
+    What is called has as much of the stack as any task has: its arguments are there before.
+
+    Args:
+        board: what is known of the device.
+        entry: the table's.
+        args: arguments for which `values.is_plain` holds; without `more`.
+        more: all of the arguments as source, a tuple and a dict.
+    """
+    line = None if more else one_line(board, entry, args)
+    if line is not None:
+        return (yield from sent(board, *line))
+    source = f"G[{entry}],{more or f'{TAKEN},{{}}'}".encode()
+    line = one_line(board, Entry.CALL, (source,)) if more else None
+    if line is not None:
+        return (yield from sent(board, *line))
+    if not (yield from _fits(board, 3 * len(more) if more else 2 * sum(map(room, args)))):
+        return Frame(NO_FRAME, FrameKind.RAISED, NO_ROOM), b""
+    if more:
+        return (yield from applied(board, Entry.CALL, source))
+    pieces = [each for arg in args for each in built(arg, board.credit)]
+    return (yield from _with_pieces(board, pieces, Entry.CALL, source))
 
 
-def _length(piece: bytes) -> int:
-    return len(call_line(Entry.ADD, (piece,), 0)[1])
+def _fits(board: Board, need: int) -> Procedure[bool]:
+    """Return whether so much fits: a small heap full of pieces has no room to drop them again."""
+    if not board.cramped:
+        return True
+    free = yield from free_memory(board)
+    return free < 0 or need + agent.PARSER <= free
+
+
+def _with_pieces(
+    board: Board, pieces: Sequence[tuple[Entry, tuple[object, ...]]], index: int, *plain: object
+) -> Procedure[tuple[Frame, bytes]]:
+    """Make the calls that bring pieces, then the one that needs them."""
+    yield from _clear_pieces(board)
+    board.pieces = board.boot
+    for entry, line in [*pieces, (index, plain)]:
+        answer = yield from numbered(board, entry, *line)
+        if answer[0].kind is not FrameKind.VALUE:
+            yield from _clear_pieces(board)
+            return answer
+    board.pieces = ""
+    return answer
+
+
+def _clear_pieces(board: Board) -> Procedure[None]:
+    """Forget the pieces that a call which was given up has left, or for which there is no room."""
+    if board.pieces == board.boot:
+        yield from must(_CLEAR, b"0")
+        board.pieces = ""
 
 
 # -- the agent's own tables ------------------------------------------------------------------------
@@ -176,7 +251,7 @@ def _bursts_work(board: Board) -> Procedure[bool]:
     if not (yield from _took(board, burst.READER)):
         return False
     waits, _ = yield from evaluated(board, "BA==0")
-    for source in (burst.HALT,) * (waits.text == "False") + burst.LOOP:
+    for source in (*burst.LOOP, *(burst.HALT,) * (waits.text == "False")):
         if not (yield from _took(board, source)):
             return False
     reply = yield Step(Do.EXECUTE, burst.ENTER, within=ACCEPT_WITHIN, payload=burst.LEAVE)

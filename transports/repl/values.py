@@ -17,7 +17,7 @@ import ast
 import json
 import re
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from klemheist.transports.errors import KlemheistError
 
@@ -222,7 +222,8 @@ def decode(text: str) -> object:
     """Return the value that the device's `e(value)` wrote; nothing is ever evaluated.
 
     Raises:
-        ResultTypeError: the text is anything else than literals, `F`, `f`, `C`, `c` and `set()`.
+        ResultTypeError: the text is anything else than literals, `F`, `f`, `C`, `c` and `set()`, or
+            the sum of strings, bytes, tuples or lists that a long answer comes as.
     """
     if _INTEGER.fullmatch(text):
         return int(text)
@@ -256,10 +257,18 @@ def _node(node: ast.expr) -> object:
             return {_node(_present(key)): _node(item) for key, item in pairs}
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
             return -value
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            return _sum(_node(left), _node(right))
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _CALLS:
             return _CALLS[name](*map(_node, args))
         case _:
             raise ValueError(type(node).__name__)
+
+
+def _sum(left: Any, right: Any) -> Any:
+    if type(left) is not type(right) or type(left) not in (str, bytes, tuple, list):
+        raise ValueError("a sum of anything but parts of one value")
+    return left + right
 
 
 def _present(key: ast.expr | None) -> ast.expr:

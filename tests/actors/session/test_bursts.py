@@ -394,7 +394,7 @@ def test_the_count_of_calls_begins_anew_between_two_bursts(unhurried):
     with a_session("sim:") as (session, port):
         same = in_burst(session, port)
         session.execute("import __main__")
-        session.execute(f"__main__._k(-1,'q')[0] = {COUNTS - 20}")
+        session.execute(f"__main__._k(-1,'S')[0]['Q'] = {COUNTS - 20}")
         port.board.count = COUNTS - 20
         assert [same(number) for number in range(60)] == list(range(60))
         assert port.board.count < 100
@@ -427,7 +427,7 @@ def test_where_room_is_short_a_deployment_gets_that_of_the_bursts(unhurried, mon
         assert [same(number) for number in range(30)] == list(range(30))
 
 
-def test_a_long_answer_gets_the_room_of_the_bursts_and_no_call_runs_twice(unhurried):
+def test_a_long_answer_comes_in_slices_beside_bursts_and_no_call_runs_twice(unhurried):
     with a_session("microbit:") as (session, port):
         same = in_burst(session, port)
         session.execute("calls = 0")
