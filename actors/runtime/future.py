@@ -225,10 +225,7 @@ class Future(pykka.Future[T]):
         """`get`, at the gate that `prepare` gave, on the thread of `worker`."""
         if self._state == _PENDING:
             try:
-                if worker is None and timeout is None:
-                    arrived = gate.acquire()
-                else:
-                    arrived = block_at(gate, timeout, worker)
+                arrived = block_at(gate, timeout, worker)
             except KeyboardInterrupt:
                 self.cancel("interrupted from the keyboard")
                 raise
