@@ -126,34 +126,23 @@ class Awaiting(Actor):
             if not inbox.enter(turn):
                 return None
             return call(*args, **kwargs)
-        except Exception as error:  # a bug of ours: it crashes the actor, as in any turn
-            self._actor_failed(error, None)
+        except BaseException as error:
+            if inbox.is_in(turn):
+                self._actor_failed(error, None)  # as in any turn
+            if not isinstance(error, Exception):
+                raise
             raise LinkLost(f"{self.port.url}: {error!r}", maybe_executed=True) from error
         finally:
-            self.leave(inbox, turn)
-
-    def leave(self, inbox: InlineInbox, turn: object) -> None:
-        """End a turn, whether or not it was entered; a Ctrl-C in here does not keep it open."""
-        try:
-            inbox.leave(turn)
-        except KeyboardInterrupt:
-            inbox.leave(turn)
-            raise
+            try:
+                inbox.leave(turn)
+            except BaseException:  # a signal's handler raised in there
+                inbox.leave(turn)
+                raise
 
     def hear(self, number: int, data: bytes) -> None:
         """Take bytes of the link of that number: here and now, if no thread has a turn."""
-        inbox = self._actor_inbox
-        assert isinstance(inbox, InlineInbox)
-        turn = object()
-        try:
-            if not inbox.enter(turn):
-                self.post(self._links.heard, number, data)
-                return
-            self._links.heard(number, data)
-        except BaseException as error:  # noqa: BLE001 -- as in any turn
-            self._actor_failed(error, None)
-        finally:
-            self.leave(inbox, turn)
+        if not self.at_once(self._links.heard, number, data):
+            self.post(self._links.heard, number, data)
 
     # -- on a turn
 
@@ -168,15 +157,7 @@ class Awaiting(Actor):
         if line is None:
             return None
         port.meter.begin()
-        try:
-            self._links.write(talk.begin(step_of(line[1], line[0])))
-        except KeyboardInterrupt:
-            self._sent(make_call, owner).cancel("interrupted from the keyboard")
-            raise
-        return self._sent(make_call, owner)
-
-    def _sent(self, make_call: MakeCall, owner: str) -> AwaitedCall:
-        """Remember the call; afterwards, for the board is at it already."""
+        self._links.write(talk.begin(step_of(line[1], line[0])))
         now = self._watch.now()
         cancel = partial(self.post, self._cancel_awaited)
         self._awaited = AwaitedCall(self.port.present_link, make_call, owner, now, cancel)

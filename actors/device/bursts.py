@@ -86,11 +86,7 @@ class BurstCall(Express):
     def run(self, link: Link) -> bool:
         """See `Express.run`."""
         self._seen, self.value = b"", None
-        try:
-            sent = link.exchange(self._begin, self._take, DRIVE_SECONDS)
-        except KeyboardInterrupt:
-            self._become_ordinary().cancel("interrupted from the keyboard")
-            raise
+        sent = link.exchange(self._begin, self._take, DRIVE_SECONDS)
         if sent and self.value is None and self.frame is None:
             self._become_ordinary()
         return sent

@@ -46,11 +46,7 @@ class Express:
 
     def run(self, link: Link) -> bool:
         """Make the call; False where the link cannot do it, and nothing was sent."""
-        try:
-            sent = link.exchange(self._begin, self._take, DRIVE_SECONDS)
-        except KeyboardInterrupt:
-            self._become_ordinary().cancel("interrupted from the keyboard")
-            raise
+        sent = link.exchange(self._begin, self._take, DRIVE_SECONDS)
         if sent and self.frame is None:
             self._become_ordinary()
         return sent

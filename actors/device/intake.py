@@ -53,6 +53,10 @@ class Intake:
                 return call
         return None
 
+    def mend(self) -> None:
+        """Put in order what a turn that was broken off may have left in disorder."""
+        self._queue.mend()
+
     def adopt(self, call: Call, now: float) -> None:
         """Take a call that was sent already as the current one."""
         call.tries, call.began = 1, now

@@ -117,10 +117,11 @@ class Linkage:
         """Whether an item of the mailbox is bytes that came."""
         return type(item) is tuple and item[0] == self.heard
 
-    def heard(self, number: int, data: bytes) -> None:
-        """Take bytes on a turn; those of an older link are dropped."""
+    def heard(self, number: int, data: bytes) -> bool:
+        """Take bytes on a turn; those of an older link are dropped. True: they are dealt with."""
         if number == self._number:
             self._device.received(data)
+        return True
 
     def broke(self, number: int, error: LinkError) -> None:
         """Take a loss on a turn; that of an older link is old news."""

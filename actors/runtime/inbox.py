@@ -146,8 +146,8 @@ class InlineInbox:
     def enter(self, turn: object) -> bool:
         """Take a turn here and now, if nobody has one and nothing waits; `leave` ends it.
 
-        A Ctrl-C may come at the end of any call, in here too, and never between two assignments. So
-        `leave` belongs in a `finally` around this, and what says that it was entered goes along
+        A signal's handler may raise at the end of any call, in here too, never between two
+        assignments (Ctrl-C waits, see `interrupts.py`, others do not). So `leave` belongs in a `finally` around this, and what says that it was entered goes along
         with what makes it so.
 
         Args:
@@ -163,6 +163,10 @@ class InlineInbox:
             here.entered = turn
             here.inline = self.actor
         return True
+
+    def is_in(self, turn: object) -> bool:
+        """Whether `turn` was entered, and is this thread's."""
+        return HERE.entered is turn
 
     def leave(self, turn: object) -> None:
         """End the turn, if it was entered, and run what came meanwhile."""
