@@ -147,8 +147,8 @@ class InlineInbox:
         """Take a turn here and now, if nobody has one and nothing waits; `leave` ends it.
 
         A signal's handler may raise at the end of any call, in here too, never between two
-        assignments (Ctrl-C waits, see `interrupts.py`, others do not). So `leave` belongs in a `finally` around this, and what says that it was entered goes along
-        with what makes it so.
+        assignments (Ctrl-C waits, see `interrupts.py`; others do not). So `leave` belongs in a
+        `finally` around this, and what says that it was entered goes along with what makes it so.
 
         Args:
             turn: a new object, by which `leave` knows whether this turn was entered at all.

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import signal
 import time
-from _signal import SIGINT, default_int_handler, getsignal
+from _signal import getsignal  # type: ignore[import-not-found]  # `signal`'s makes an enum of it
 from _thread import start_new_thread
 from contextlib import suppress
+from signal import default_int_handler
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
 
+SIGINT: Final = int(signal.SIGINT)
 AGAIN: Final = 0.0005
 """Seconds after which a Ctrl-C that waits looks again whether it may strike."""
 
