@@ -13,9 +13,10 @@ one look at a variable.
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from _signal import getsignal  # type: ignore[import-not-found]  # `signal`'s makes an enum of it
-from _thread import start_new_thread
+from _thread import interrupt_main, start_new_thread
 from contextlib import suppress
 from signal import default_int_handler
 from threading import current_thread, main_thread
@@ -97,5 +98,8 @@ def _press_again() -> None:
         time.sleep(AGAIN)
         if _Held.waits:
             _Held.is_again = True
-            with suppress(OSError):  # the thread has ended
-                signal.pthread_kill(ident, SIGINT)
+            if sys.platform == "win32":
+                interrupt_main()
+            else:
+                with suppress(OSError):  # the thread has ended
+                    signal.pthread_kill(ident, SIGINT)
