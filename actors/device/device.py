@@ -408,6 +408,8 @@ class Device(Awaiting):
     def _check(self) -> None:
         self._watch.fired()
         now = self._watch.now()
+        if self._intake.break_off(now):
+            self._links.interrupt()
         if self._intake.expire(now, lambda: self._recovery.future):
             self._recovery.trouble("a call did not end by its deadline")
         for outcome in self._talk.settle():
