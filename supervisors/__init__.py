@@ -32,7 +32,7 @@ from klemheist.supervisors.core.info import (
     ChildCount,
     ChildInfo,
     ChildStatistics,
-    StartedChild,
+    Started,
     SupervisorStatistics,
 )
 from klemheist.supervisors.core.strategy import Strategy
@@ -91,7 +91,7 @@ __all__ = [
     "SessionManager",
     "SessionStats",
     "StandingProgram",
-    "StartedChild",
+    "Started",
     "Strategy",
     "Supervisor",
     "SupervisorRef",

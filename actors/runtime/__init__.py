@@ -5,7 +5,7 @@ Futures, timers, exit reasons, mailboxes, the pool. Nothing here knows a device 
 
 from .actor import Actor
 from .clock import SYSTEM_CLOCK, Clock, ManualClock
-from .deadletters import DEAD_LETTERS, DeadLetter
+from .deadletters import DEAD_LETTERS, DeadLetter, MailboxOverflow
 from .errors import (
     ActorDead,
     ActorRestarted,
@@ -58,6 +58,7 @@ __all__ = [
     "FutureCancelled",
     "Ignore",
     "MailboxFull",
+    "MailboxOverflow",
     "ManualClock",
     "NameTaken",
     "NotInfluenceReceiveTimeout",

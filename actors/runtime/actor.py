@@ -259,5 +259,4 @@ class Actor(Living):
         if type(item) is not Notice and reply is not None:
             reply.set_exception(full)
         else:
-            message = getattr(item, "message", item)
-            DEAD_LETTERS.refused(message, self._actor_self, "its mailbox is full")
+            DEAD_LETTERS.overflowed(getattr(item, "message", item), self._actor_self)

@@ -38,6 +38,11 @@ class DeadLetter:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class MailboxOverflow(DeadLetter):
+    """A message for which a bounded mailbox had no room, and of which no sender was told."""
+
+
 class DeadLetters:
     """Where they are told. Cheap where nobody listens."""
 
@@ -67,22 +72,29 @@ class DeadLetters:
         sender: ActorRef[Any] | None = None,
     ) -> None:
         """Say that `message` reaches nobody."""
-        letter = DeadLetter(message, recipient, sender, reason)
+        self._tell(DeadLetter(message, recipient, sender, reason))
+
+    def refused(self, message: Any, recipient: ActorRef[Any], reason: str) -> None:
+        """`publish`, with the actor whose turn this is as the sender."""
+        self.publish(message, recipient, reason, current_ref())
+
+    def overflowed(self, message: Any, recipient: ActorRef[Any]) -> None:
+        """Say that the mailbox of `recipient` dropped `message`, in this turn."""
+        self._tell(MailboxOverflow(message, recipient, current_ref(), "its mailbox is full"))
+
+    def _tell(self, letter: DeadLetter) -> None:
         with self._lock:
             self.count += 1
             number = self._line()
         if number <= _LINES:
             more = "; more follow, and are only counted" if number == _LINES else ""
-            logger.info("dead letter {} to {}: {}{}", _short(message), recipient, reason, more)
+            short = _short(letter.message)
+            logger.info("dead letter {} to {}: {}{}", short, letter.recipient, letter.reason, more)
         for listener in self._listeners:
             try:
                 listener(letter)
             except Exception:  # noqa: BLE001  one listener's bug must not reach the sender
                 logger.exception("a listener to dead letters failed")
-
-    def refused(self, message: Any, recipient: ActorRef[Any], reason: str) -> None:
-        """`publish`, with the actor whose turn this is as the sender."""
-        self.publish(message, recipient, reason, current_ref())
 
     def _line(self) -> int:
         now = time.monotonic()

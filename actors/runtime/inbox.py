@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from itertools import repeat, starmap
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import ActorDead
 from .here import HERE, in_turn
-from .items import Item, Lost, reject
+from .items import Item, Lost, emptied, reject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from .actor import Actor
     from .ref import ActorRef
@@ -23,39 +25,48 @@ if TYPE_CHECKING:
 __all__ = ["InlineInbox", "in_turn"]
 
 
+_RARELY: Final = allocate_lock()
+"""Held for a moment where a mailbox is closed, or filled after that, and for the system lane."""
+
+
 class InlineInbox:
     """A mailbox that is emptied by whichever thread fills it: nobody sleeps, nobody is woken.
 
     One thread at a time runs the actor; others leave their item and go. A put from inside a turn
     never nests: its actor runs when the turn that this thread is in has ended.
+
+    Whoever runs it has taken its token, which lies in `_free` otherwise, and looks at the queue
+    again after putting it back; whoever puts something in looks for the token afterwards. One of
+    them sees the other, so nothing is left lying, and no thread ever waits for another: with a lock
+    in the token's place, threads that fill one mailbox hand each other the lock and the
+    interpreter with each item.
+
+    The token and what waits are taken by statements without a call. At the end of any call a signal's
+    handler may raise (Ctrl-C waits, see `interrupts.py`), between two such statements never.
     """
 
-    __slots__ = ("_busy", "_closed", "_items", "_left", "_lock", "actor", "ref")
+    __slots__ = ("_closed", "_free", "_left", "_queue", "_system", "actor", "ref")
 
     def __init__(self, actor: Actor) -> None:
         self.actor: Actor | None = actor
         """Whose it is; None once it has ended."""
         self.ref: ActorRef[Any]
-        self._lock = allocate_lock()
-        self._items: deque[Item] | None = None  # while nothing waits: empty it takes 760 bytes
+        self._queue: SimpleQueue[Item] = SimpleQueue()
+        self._system: deque[Item] | None = None
+        self._free: list[None] = []  # no token until the actor has started
         self._closed = False
-        self._busy = True  # until the actor has started
         self._left: list[Item] | None = None
 
     # -- filling it, from any thread
 
     def put(self, item: Item, /) -> bool:
         """Queue an item and see that it is run. False, and its asker is told, when closed."""
-        with self._lock:
-            if taken := not self._closed:
-                if self._items is None:
-                    self._items = deque()
-                self._items.append(item)
-        if taken:
-            self._wake()
-        else:
+        self._queue.put(item)
+        if self._closed and self._take_back(item):
             reject(item, self.ref)
-        return taken
+            return False
+        self._wake()
+        return True
 
     def put_notice(self, item: Item) -> None:
         """Queue news of an end."""
@@ -63,21 +74,19 @@ class InlineInbox:
 
     def put_first(self, item: Item, /) -> bool:
         """The system lane: like `put`, before everything that waits (DESIGN 8.21)."""
-        with self._lock:
-            if taken := not self._closed:
-                if self._items is None:
-                    self._items = deque()
-                self._items.appendleft(item)
-        if taken:
-            self._wake()
-        return taken
+        with _RARELY:
+            if self._system is None:
+                self._system = deque()
+            self._system.append(item)
+        self._wake()
+        return not self._closed
 
     def empty(self) -> bool:
         """Whether nothing waits."""
-        return not self._items
+        return not self._system and self._queue.empty()
 
     def __len__(self) -> int:
-        return len(self._items or ())
+        return self._queue.qsize() + len(self._system or ())
 
     def get(self) -> Any:
         """Not how items leave."""
@@ -87,7 +96,8 @@ class InlineInbox:
 
     def inherit(self, items: Iterable[Item]) -> None:
         """Take over what an earlier incarnation left; before `begin`."""
-        self._items = deque(items) or None
+        for item in items:
+            self._queue.put(item)
 
     def begin(self, first: Callable[[], None]) -> None:
         """Run `first` as the first turn, here and now, then what came meanwhile."""
@@ -98,27 +108,22 @@ class InlineInbox:
             first()
         finally:
             here.running, here.inline = nested, outer
-            with self._lock:
-                self._busy = False
+            self._free.append(None)
         self._wake()
         if not nested:
             _bounce()
 
     def close(self, lost: Lost = ActorDead, *, keep: bool = False) -> None:
         """Take nothing more, and let go of the actor; what waits is rejected, or kept."""
-        with self._lock:
-            self._closed = True
-            left, self._items = self._items or (), None
+        self._closed = True
         actor, self.actor = self.actor, None
-        if actor is not None:
-            for item in left:
-                if type(item) is tuple:
-                    actor.post_lost(*item)
+        with _RARELY:
+            left = [*emptied(self._system), *self._waiting()]
         if keep:
             self._left = [item for item in left if type(item) is not tuple]
-            return
-        for item in left:
-            reject(item, self.ref, was_queued=True, lost=lost)
+            left = [item for item in left if type(item) is tuple]
+        if actor is not None:
+            _lose(left, actor, self.ref, lost)
 
     def abandon(self) -> bool:
         """No thread of ours is in a turn of it: False."""
@@ -146,22 +151,21 @@ class InlineInbox:
     def enter(self, turn: object) -> bool:
         """Take a turn here and now, if nobody has one and nothing waits; `leave` ends it.
 
-        A signal's handler may raise at the end of any call, in here too, never between two
-        assignments (Ctrl-C waits, see `interrupts.py`; others do not). So `leave` belongs in a
-        `finally` around this, and what says that it was entered goes along with what makes it so.
+        `leave` belongs in a `finally` around this.
 
         Args:
             turn: a new object, by which `leave` knows whether this turn was entered at all.
         """
         here = HERE
-        if here.running:
+        if here.running or self._closed or not self.empty():
             return False
-        with self._lock:
-            if self._busy or self._items or self._closed:
-                return False
-            self._busy = here.running = True
-            here.entered = turn
-            here.inline = self.actor
+        try:
+            del self._free[0]
+        except IndexError:
+            return False
+        here.running = True
+        here.entered = turn
+        here.inline = self.actor
         return True
 
     def is_in(self, turn: object) -> bool:
@@ -173,69 +177,99 @@ class InlineInbox:
         here = HERE
         if here.entered is not turn:
             return
-        with self._lock:
-            self._busy = here.running = False
-            here.entered = here.inline = None
-        if self._items:
+        here.running = False
+        here.entered = here.inline = None
+        self._free.append(None)
+        if not self.empty():
             here.waiting.append(self)
         _bounce()
 
     def hold(self) -> bool:
         """Keep every thread out until `let_go`, if no turn runs and nothing waits; for tests."""
-        with self._lock:
-            if self._busy or self._items or self._closed:
-                return False
-            self._busy = True
+        if self._closed or not self.empty():
+            return False
+        try:
+            del self._free[0]
+        except IndexError:
+            return False
         return True
 
     def let_go(self) -> None:
         """End a `hold`."""
-        with self._lock:
-            self._busy = False
-        self._wake()
+        self._free.append(None)
+        if not self.empty():
+            self._wake()
 
     def _wake(self) -> None:
-        if self._busy or not self._items:
-            return  # who is busy looks again before leaving (both are read and set under the lock)
+        if not self._free:
+            return  # who has the token looks again
         HERE.waiting.append(self)
         if not HERE.running:
             _bounce()
 
     def _run(self) -> None:
         """Turns until the mailbox is empty, unless another thread is at it."""
-        mine = handed = False
-        try:
-            with self._lock:
-                if self._busy or not self._items:
-                    return
-                self._busy = mine = True
-                item = self._items[0]
-                del self._items[
-                    0
-                ]  # not popleft(): a Ctrl-C would come at its end, and lose the item
+        while not self._closed and not self.empty():
+            try:
+                del self._free[0]
+            except IndexError:
+                return
+            try:
                 HERE.inline = self.actor
-            while True:
-                actor, handed = self.actor, True
-                if actor is not None:
-                    actor._actor_take(item)  # noqa: SLF001  its mailbox
-                else:  # it has ended
-                    reject(item, self.ref, was_queued=True)
-                with self._lock:
-                    if not self._items:
-                        self._items, self._busy = None, False
-                        return
-                    handed = False
-                    item = self._items[0]
-                    del self._items[0]
-        except BaseException:  # a signal between two turns: the next put goes on
-            if mine and not handed and self._items is not None:
-                self._items.appendleft(item)
-            if mine:
-                self._busy = False
-            raise
-        finally:
-            if mine:
+                self._turns()
+            finally:
                 HERE.inline = None
+                self._free.append(None)
+
+    def _turns(self) -> None:
+        queue, item = self._queue, None
+        take = starmap(queue.get_nowait, repeat(()))
+        while (actor := self.actor) is not None:
+            system = self._system
+            if system:
+                item = system[0]
+                del system[0]
+            elif queue.empty():
+                return
+            else:
+                try:
+                    for item in take:  # noqa: B007  not a call: see above
+                        break
+                except Empty:
+                    return  # a killer was faster
+            if self._closed:  # by a killer, who did not see the item
+                _lose([item], actor, self.ref)
+                return
+            actor._actor_take(item)  # noqa: SLF001  its mailbox
+
+    # -- what comes too late
+
+    def _take_back(self, item: Item) -> bool:
+        """Whether `item`, put into a closed mailbox, was still there; others' are left to them."""
+        with _RARELY:
+            waiting = list(self._waiting())
+            place = next((n for n, each in enumerate(waiting) if each is item), None)
+            if place is not None:
+                del waiting[place]
+            for each in waiting:
+                self._queue.put(each)
+        return place is not None
+
+    def _waiting(self) -> Iterator[Item]:
+        while True:
+            try:
+                yield self._queue.get_nowait()
+            except Empty:
+                return
+
+
+def _lose(items: list[Item], actor: Actor, ref: ActorRef[Any], lost: Lost = ActorDead) -> None:
+    """Tell of what waited for `actor`, which has ended."""
+    for item in items:
+        if type(item) is tuple:
+            actor.post_lost(*item)
+        else:
+            reject(item, ref, was_queued=True, lost=lost)
 
 
 def _bounce() -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pykka
 
-from .bridge import STOP, WRAPPED, BridgedRef, Envelope, next_number, urn
+from .bridge import STOP, WRAPPED, Envelope, next_number, urn
 from .deadletters import DEAD_LETTERS
 from .errors import ActorDead, MailboxFull, WouldDeadlock
 from .exits import ExitReason
 from .future import Future
-from .gone import GONE
 from .here import HERE, in_turn
 from .inbox import InlineInbox
+from .lifespan import Lifespan
 from .pool import POOL
 from .timers import TIMERS
 
@@ -26,85 +25,23 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", bound=pykka.Actor)
 
-_LATE: Final = allocate_lock()
-"""For who asks for a future of a ref first. Nobody takes it in each actor's life: threads that take
-one lock again and again come to hand it, and the interpreter with it, to each other each time.
-"""
-_PENDING: Final = object()
 
-
-class StopFlag:
-    """What Pykka takes for the `threading.Event` of `actor_stopped`; it holds nothing itself."""
-
-    __slots__ = ("_ref",)
-
-    def __init__(self, ref: ActorRef[Any]) -> None:
-        self._ref = ref
-
-    def is_set(self) -> bool:
-        """Whether the actor takes no more messages."""
-        return self._ref.is_retired
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it has ended; False if `timeout` seconds passed first."""
-        try:
-            self._ref.ended.get(timeout=timeout)
-        except TimeoutError:
-            return self.is_set()
-        return True
-
-
-class Watcher(Protocol):
-    """Who is told of an actor's start and end without a future: cheap for the very many."""
-
-    def has_started(self, ref: ActorRef[Any], /) -> None:
-        """`on_start` has run, well or not. On any thread."""
-        ...
-
-    def has_ended(self, ref: ActorRef[Any], /) -> None:
-        """It has ended. On any thread; before `has_started`, where it never started."""
-        ...
-
-
-class ActorRef(BridgedRef[A]):
+class ActorRef(Lifespan[A]):
     """A reference to one incarnation of an actor: a restart gives a new one.
 
     It is Pykka's, with the actor's end as a value: `ended`, `reason`, `exit`, `kill`.
     """
 
-    __slots__ = (
-        "_ended",
-        "_inbox",
-        "_number",
-        "_outcome",
-        "_reason",
-        "_started",
-        "_unended",
-        "_unstarted",
-        "actor_class",
-        "is_retired",
-        "links",
-        "names",
-        "watcher",
-    )
+    __slots__ = ("_number", "actor_class", "links", "names")
 
     def __init__(self, actor: A, inbox: Any) -> None:
+        super().__init__(inbox)
         self.actor_class = type(actor)
-        self.is_retired = False
-        """Whether it takes no more messages."""
         self.links: dict[ActorRef[Any], Link] | None = None
         """Who is linked to it; for `signals`."""
         self.names: tuple[str, ...] = ()
         """The names that it is registered under."""
-        self.watcher: Watcher | None = None
-        """Its supervisor, which is told first; set before it starts."""
-        self._inbox = inbox
         self._number = next_number()
-        self._started: Future[None] | None = None
-        self._outcome: Any = _PENDING
-        self._ended: Future[ExitReason] | None = None
-        self._unstarted = self._unended = None  # who deletes it may say so: only one can
-        self._reason: ExitReason | None = None
 
     # -- what Pykka's refs have
 
@@ -118,11 +55,6 @@ class ActorRef(BridgedRef[A]):
         """Where messages go."""
         return self._inbox
 
-    @property
-    def actor_stopped(self) -> Any:  # type: ignore[override]  # as above
-        """Says whether the actor takes messages."""
-        return StopFlag(self)
-
     def _actor_weakref(self) -> A | None:  # type: ignore[override]  # as above
         return self.actor()
 
@@ -130,87 +62,6 @@ class ActorRef(BridgedRef[A]):
         """The actor itself, until it has ended: for this package, never for its users."""
         actor: A | None = self._inbox.actor
         return actor
-
-    def is_alive(self) -> bool:
-        """Whether it takes messages."""
-        return not self.is_retired
-
-    # -- its start and its end
-
-    @property
-    def started(self) -> Future[None]:
-        """Resolved when `on_start` has run; with its exception where it failed."""
-        future = self._started
-        if future is None:
-            with _LATE:
-                future = self._started = self._started or Future()
-            if self._outcome is not _PENDING:
-                _settle(future, self._outcome)
-        return future
-
-    @property
-    def ended(self) -> Future[ExitReason]:
-        """Resolved with the exit reason when everything the actor held is released."""
-        future = self._ended
-        if future is None:
-            with _LATE:
-                future = self._ended = self._ended or Future()
-            if self._reason is not None:
-                future.set(self._reason)
-        return future
-
-    @property
-    def reason(self) -> ExitReason | None:
-        """Why it ended; None while it lives."""
-        return self._reason
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether it has ended, and all it held is released."""
-        return self._reason is not None
-
-    @property
-    def has_started(self) -> bool:
-        """Whether `on_start` has run, well or not."""
-        return self._outcome is not _PENDING
-
-    def set_started(self, error: BaseException | None = None) -> None:
-        """For the actor: `on_start` has run, or failed with `error`. The first word counts."""
-        try:
-            del self._unstarted
-        except AttributeError:
-            return
-        self._outcome = error
-        future = self._started  # after the outcome: who asks makes the future, then looks at that
-        if self.watcher is not None:
-            self.watcher.has_started(self)
-        if future is not None:
-            _settle(future, error)
-
-    @property
-    def start_error(self) -> BaseException | None:
-        """What `on_start` failed with; None where it has not, or not run."""
-        error: BaseException | None = None if self._outcome is _PENDING else self._outcome
-        return error
-
-    def claim_end(self) -> bool:
-        """For the actor: True for the one caller who may end it."""
-        try:
-            del self._unended
-        except AttributeError:
-            return False
-        return True
-
-    def set_ended(self, reason: ExitReason, *, keep: bool = False) -> None:
-        """For the actor: everything is released; with `keep` what it left is still to be had."""
-        self._reason = reason
-        if not keep:
-            self._inbox = GONE
-        future = self._ended  # after the reason, as in `set_started`
-        if self.watcher is not None:
-            self.watcher.has_ended(self)
-        if future is not None:
-            future.set(reason)
 
     # -- messages
 
@@ -352,10 +203,3 @@ def watch_exit(ref: ActorRef[Any], fn: Callable[[ExitReason], object]) -> Unsubs
         A function that takes the watch back.
     """
     return ref.ended.add_done_callback(lambda ended: fn(ended.get()))
-
-
-def _settle(future: Future[None], error: BaseException | None) -> None:
-    if error is None:
-        future.set(None)
-    else:
-        future.set_exception(error)

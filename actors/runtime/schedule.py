@@ -51,5 +51,4 @@ class Schedule:
         try:
             actor.actor_inbox.put(Envelope(self._message))
         except MailboxFull:
-            ref = actor._actor_self  # noqa: SLF001  it is a part of its actor
-            DEAD_LETTERS.publish(self._message, ref, "its mailbox is full")
+            DEAD_LETTERS.overflowed(self._message, actor._actor_self)  # noqa: SLF001  a part of it

@@ -61,8 +61,7 @@ class Cleaner(Actor):
         """Say how it went, once."""
         self._under_way.discard(entry.number)
         act = Act.OWE if owed else Act.DONE if error is None else Act.FAIL
-        if not self.core.ledger.act(entry, act):
-            return
+        self.core.ledger.act(entry, act)  # no move where the user gave it back during the cleanup
         if error is not None:
             self.core.report.warning("cleanup of {} {} failed: {}", entry.kind, entry.key, error)
         if error is not None and not isinstance(error, Exception):

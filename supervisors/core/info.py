@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .totals import Totals
 
 
-class StartedChild(NamedTuple):
+class Started(NamedTuple):
     """What `start_child` and `restart_child` give back."""
 
     ref: Any

@@ -13,7 +13,7 @@ from . import restarting, stopping
 from .entry import ChildState
 from .errors import AlreadyStarted, StartError
 from .flags import Restart
-from .info import StartedChild
+from .info import Started
 from .steps import Cause, Starting
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def started(core: Core, event: got.Started) -> None:
     else:
         entry.failures = 0
         core.note(told.ChildStarted, entry, took)
-    core.reply(step.reply, StartedChild(entry.ref, event.info))
+    core.reply(step.reply, Started(entry.ref, event.info))
     core.finish_step(entry.lane)
 
 
@@ -91,7 +91,7 @@ def failed(core: Core, event: got.StartFailed) -> None:
     if isinstance(event.error, Ignore):
         core.note(told.ChildIgnored, entry)
         core.forget_if_passing(entry)
-        core.reply(step.reply, StartedChild(None))
+        core.reply(step.reply, Started(None))
         core.finish_step(entry.lane)
         return
     failure = failure_of(entry, event.error)

@@ -68,7 +68,7 @@ class SupervisorRef(ActorRef[A]):
         block: bool = True,
         timeout: float | None = None,
     ) -> Any:
-        """Add a child and start it: a `StartedChild`.
+        """Add a child and start it: a `Started`.
 
         Args:
             spec: What the child is. Where the supervisor has a template: the arguments that follow
@@ -97,7 +97,7 @@ class SupervisorRef(ActorRef[A]):
         block: bool = True,
         timeout: float | None = None,
     ) -> Any:
-        """Start a child that is down: a `StartedChild`. Not counted as a restart.
+        """Start a child that is down: a `Started`. Not counted as a restart.
 
         Raises:
             ChildNotFound: No such id.

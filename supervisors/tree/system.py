@@ -24,6 +24,8 @@ def system_events(
 ) -> Subscription[Any]:
     """Subscribe to the events of all supervisors, and to dead letters (`DeadLetter`).
 
+    What a full mailbox dropped is one, a `MailboxOverflow`.
+
     Iterate over it, in a thread or with `async for`, or give a function to its `deliver`; close it
     when done.
 

@@ -13,9 +13,9 @@ import math
 import subprocess
 import sys
 import threading
-from _thread import allocate_lock
 from dataclasses import dataclass
 from importlib.util import find_spec
+from queue import SimpleQueue
 from time import perf_counter
 
 import pykka
@@ -184,24 +184,21 @@ def ask(kind, n=300):
     return seconds
 
 
-def hand_over(n=300):
-    """Seconds of the least that an ask can be: a thread wakes another, which wakes it."""
-    there, back = allocate_lock(), allocate_lock()
-    there.acquire()
-    back.acquire()
+def bare(n=300):
+    """Seconds of the least that an ask can be: a thread that sends back what it is sent."""
+    there, back = SimpleQueue(), SimpleQueue()
 
     def answer():
         for _ in range(n):
-            there.acquire()
-            back.release()
+            back.put(there.get())
 
     thread = threading.Thread(target=answer)
     thread.start()
     seconds = []
-    for _ in range(n):
+    for number in range(n):
         began = perf_counter()
-        there.release()
-        back.acquire()
+        there.put(number)
+        back.get()
         seconds.append(perf_counter() - began)
     thread.join()
     return seconds
@@ -275,11 +272,12 @@ def rows(quick=False):
     yield Row("tell, over 1,000 actors in turn", found[OURS], found[PYKKA], 10.0)
 
     asks = {k: lambda c=c: ask(c) for k, c in both.items()}
+    limits = {OURS: bare, PYKKA: asks[PYKKA]}
     with on_one_core():
         yield pooled_samples("ask, median, on one core", 1.5, rounds, asks)
+        yield pooled_samples("a bare thread and two queues, on one core", None, rounds, limits)
     yield pooled_samples("ask, median, left to the scheduler", 1.5, rounds, asks)
-    bare = {OURS: hand_over, PYKKA: asks[PYKKA]}
-    yield pooled_samples("two bare locks handed over, the same", None, rounds, bare)
+    yield pooled_samples("a bare thread and two queues, the same", None, rounds, limits)
     busy = {OURS: lambda: ask_beside("Our", 300), PYKKA: lambda: ask_beside("Their", 10)}
     rounds_beside = 1 if quick else 3
     yield pooled_samples("ask beside 200 busy actors, p99", 20.0, rounds_beside, busy, 0.99, 0)

@@ -61,6 +61,14 @@ def test_a_fresh_board_is_empty(board):
     assert set(value(board, "dir()")) <= {"__name__", "__file__", "machine", "n", "os"}
 
 
+def test_ctrl_c_before_the_first_prompt_leaves_nothing_of_the_start_behind():
+    """What warms the interpreter up was broken off in the middle, with its names in `__main__`."""
+    with Opened(BoardPeer("sim:")) as opened:
+        opened.link.write(b"\x03" * 40)
+        enter_raw(opened.link, opened.inbox)
+        assert set(value(opened, "dir()")) <= {"__name__", "__file__", "machine"}
+
+
 def test_an_empty_command_resets_softly_and_stays_raw(board):
     run(board.link, board.inbox, "x = 1\nopen('kept', 'w').write('yes')")
     board.link.write(b"\x04")

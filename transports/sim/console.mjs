@@ -223,8 +223,8 @@ export class Console {
     return now;
   }
 
-  /** The interrupt character is armed exactly while user code runs. */
-  #codeRuns() { return this.#wasm?.mp_hal_get_interrupt_char() === CTRL_C; }
+  /** The interrupt character is armed exactly while code runs; that of a boot is not the user's. */
+  #codeRuns() { return !this.muted && this.#wasm?.mp_hal_get_interrupt_char() === CTRL_C; }
 
   /** As the interrupt handler of a UART does: Ctrl-C leaves the input and interrupts the code. */
   #takeInterrupt() {

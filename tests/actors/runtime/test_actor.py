@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+from collections import Counter
 
 import pykka
 import pytest
@@ -330,6 +332,53 @@ def test_turns_of_an_inline_actor_never_overlap_and_none_is_lost():
         thread.join()
     assert ref.ask(pykka.messages.ProxyGetAttr(("value",)), timeout=5) == 12_000
     ref.stop()
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_each_post_to_an_inline_actor_that_ends_is_run_or_lost_or_refused(end):
+    """Whatever moment it ends at; and nobody is left spinning on what came too late."""
+    each, rounds, found = 200, 40, Counter()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+
+    class Journal(Actor):
+        inline = True
+
+        def __init__(self):
+            super().__init__()
+            self.run, self.lost, self.some = [], [], threading.Event()
+
+        def note(self, *key):
+            self.run.append(key)
+            if len(self.run) == each // 2:
+                self.some.set()
+
+        def post_lost(self, fn, args):
+            self.lost.append(args)
+
+    def fire(actor, name, refused):
+        refused += [(name, n) for n in range(each) if not actor.post(actor.note, name, n)]
+
+    try:
+        for _ in range(rounds):
+            ref, refused = Journal.start(), []
+            actor = ref.actor()
+            threads = [threading.Thread(target=fire, args=(actor, s, refused)) for s in "abc"]
+            for thread in threads:
+                thread.start()
+            assert actor.some.wait(5)
+            ref.kill() if end == "kill" else ref.stop(timeout=5)
+            for thread in threads:
+                thread.join(5)
+                assert not thread.is_alive()
+            told = actor.run + actor.lost + refused
+            assert len(told) == len(set(told)) == 3 * each
+            found += Counter(run=len(actor.run), lost=len(actor.lost), refused=len(refused))
+    finally:
+        sys.setswitchinterval(before)
+    assert found["run"]
+    assert found["lost"]
+    assert found["refused"]
 
 
 def test_a_second_thread_leaves_its_item_and_goes():

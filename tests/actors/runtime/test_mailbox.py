@@ -10,6 +10,7 @@ from klemheist.actors.runtime import (
     Actor,
     Bounded,
     MailboxFull,
+    MailboxOverflow,
     Priority,
     Terminated,
     register,
@@ -92,6 +93,7 @@ def test_drop_oldest_drops_what_has_waited_longest(dead):
         asked.get(timeout=5)
     assert opened(ref, actor) == [1, 2]
     assert [d.message for d in dead] == [0]
+    assert [type(d) for d in dead] == [MailboxOverflow]
 
 
 def test_block_waits_for_room_and_not_for_ever():

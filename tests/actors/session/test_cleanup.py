@@ -70,6 +70,21 @@ def test_a_hardware_resource_replaces_try_and_finally(manager):
         assert other("__import__('machine').Pin(7).value()") == 0
 
 
+@pytest.mark.req("SES-028", "SES-102")
+def test_a_cleanup_that_gives_its_resource_back_is_over_when_it_ends(manager):
+    """Its end was told to nobody: the session waited for the deadline, or lost what went wrong."""
+    session = manager.create_session("sim:")
+
+    def clean(cancel):
+        assert session.resources.unregister_resource("it")
+        raise OSError("went wrong after that")
+
+    session.resources.register_resource(Resource("thing", clean, resource_id="it"))
+    with pytest.raises(ResourceCleanupError) as failed:
+        session.close()
+    assert [str(each) for each in failed.value.exceptions] == ["went wrong after that"]
+
+
 @pytest.mark.req("SES-028", "SES-043", "SES-100", "SES-102")
 def test_everything_is_cleaned_in_reverse_order_and_failures_come_together(manager):
     order = []
