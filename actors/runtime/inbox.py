@@ -41,8 +41,9 @@ class InlineInbox:
     in the token's place, threads that fill one mailbox hand each other the lock and the
     interpreter with each item.
 
-    The token and what waits are taken by statements without a call. At the end of any call a signal's
-    handler may raise (Ctrl-C waits, see `interrupts.py`), between two such statements never.
+    The token and what waits are taken by statements without a call. At the end of any call a
+    signal's handler may raise (Ctrl-C waits, see `interrupts.py`), between two such statements
+    never.
     """
 
     __slots__ = ("_closed", "_free", "_left", "_queue", "_system", "actor", "ref")

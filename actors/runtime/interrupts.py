@@ -60,6 +60,7 @@ def before_call() -> None:
         KeyboardInterrupt: It was pressed during an earlier call.
     """
     if getsignal(SIGINT) is default_int_handler and current_thread() is main_thread():
+        _Held.is_again = False
         signal.signal(SIGINT, _pressed)
     if _Held.waits and not HERE.running and current_thread() is main_thread():
         _Held.waits = False
@@ -81,7 +82,8 @@ def _pressed(number: int, frame: FrameType | None) -> None:
         default_int_handler(number, frame)
     elif not _Held.waits:
         _Held.waits = True
-        start_new_thread(_press_again, ())  # no lock of `threading`: this thread may hold it
+        with suppress(RuntimeError):  # no thread starts any more: left to the next call
+            start_new_thread(_press_again, ())  # `threading` has locks; this thread may hold one
 
 
 def _may_strike(frame: FrameType | None) -> bool:
@@ -97,7 +99,7 @@ def _press_again() -> None:
     while _Held.waits and ident is not None:
         time.sleep(AGAIN)
         if _Held.waits:
-            _Held.is_again = True
+            _Held.is_again = _Held.waits = getsignal(SIGINT) is _pressed  # else it is theirs now
             if sys.platform == "win32":
                 interrupt_main()
             else:
