@@ -15,6 +15,7 @@ from klemheist.actors.device.call import Call
 from klemheist.actors.device.runner import GRACE
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
+from klemheist.actors.runtime.interrupts import before_call
 from klemheist.actors.sources import is_expression
 from klemheist.actors.streams import Stream
 from klemheist.transports.link import DRIVE_SECONDS
@@ -210,6 +211,7 @@ class SessionCore(SessionSetups):
         idempotent: bool = False,
     ) -> Any:
         """`call`, waited for on this thread: the short way, where the device is idle."""
+        before_call()
         entry = self._short_way(source, args, kwargs)
         if entry is not None and (timeout is None or timeout > LEAST_NOW):
             make_call = partial(self._ordinary, source, args, (timeout, idempotent))

@@ -17,6 +17,7 @@ from loguru import logger
 
 from klemheist.actors.background import in_background
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
+from klemheist.actors.runtime.interrupts import leave_alone
 
 from .life import ManagerState
 
@@ -46,6 +47,12 @@ def _dropped(core: ManagerCore) -> None:
     with contextlib.suppress(RuntimeError):  # no thread starts any more: left to `_at_exit`
         in_background(lambda: _closed(core), name="unclosed")
     _warn(text)
+
+
+def give_back_ctrl_c() -> None:
+    """Leave SIGINT to Python again, where this was the last manager that was open."""
+    if not any(map(_needs_closing, tuple(_open))):
+        leave_alone()
 
 
 def _needs_closing(core: ManagerCore) -> bool:
