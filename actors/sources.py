@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
+import re
 import types
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _OURS: Final = {"task", "thread", "setup", "teardown"}
 _WAY_OUT: Final = 'pass it as text: s.task(source="def name(...): ...")'
+
+_BEFORE: Final = re.compile(r"(?:\s|#.*)*")
+"""What may stand before an expression; MicroPython's `eval` takes no comment there."""
 
 _Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -142,6 +146,13 @@ def is_expression(code: str) -> bool:
     except (SyntaxError, ValueError):
         return False
     return True
+
+
+def bare_expression(code: str) -> tuple[str, int]:
+    """Return an expression without the comments and empty lines before it, and its first line."""
+    skipped = _BEFORE.match(code)
+    start = skipped.end() if skipped else 0
+    return code[start:].rstrip(), code.count("\n", 0, start) + 1
 
 
 def check_syntax(code: str, *, filename: str = "<code>") -> None:

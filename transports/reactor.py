@@ -195,7 +195,7 @@ def soon(fn: Callable[[], object]) -> bool:
 
 
 def _after_fork() -> None:
-    """A forked child has no such thread, and what waits for descriptors is shared with its parent."""
+    """A forked child has no such thread, and shares the set of descriptors with its parent."""
     global _current  # noqa: PLW0603 - see above
     _lock._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001 - as `threading` does
     if _current is not None:
