@@ -320,3 +320,29 @@ class TestOptions:
                 assert b"".join(pieces).strip() == b"x"
 
         asyncio.run(main())
+
+
+class Blinking(Program):
+    @setup
+    def led(pin, period=0.5):
+        on = pin + period
+
+    @setup
+    def count(period=2, times=3):
+        every = period * times
+
+
+@pytest.mark.parametrize(("values", "found"), [({}, (1.5, 6)), ({"period": 4}, (5, 12))])
+def test_a_setups_parameters_may_have_defaults_as_they_may_in_a_session(manager, values, found):
+    with manager.session("sim:", program=Blinking(pin=1, **values)) as s:
+        assert (s("on"), s("every")) == found
+
+
+def test_a_default_that_cannot_be_sent_is_refused_with_the_program():
+    class Bad(Program):
+        @setup
+        def init(what=object):
+            it = what
+
+    with pytest.raises(ArgumentError, match=r"Bad\(what=…\)"):
+        Bad()
