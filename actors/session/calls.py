@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from klemheist.actors.device.call import Call
@@ -65,7 +66,8 @@ class SessionCalls(Holdings):
             return _failed(_away(self.port))
         now = SYSTEM_CLOCK.monotonic()
         seconds = self.options.call_timeout if timeout is None else timeout
-        call = Call(procedure, self.session_id + lane, now + seconds, label, idempotent)
+        begun = partial(self._while_live, procedure) if self.status in LIVE else procedure
+        call = Call(begun, self.session_id + lane, now + seconds, label, idempotent)
         if on_output is not None or self._outlet.subscriptions:
             call.on_output = self._output_to(on_output)
         elif task is not None:
@@ -90,6 +92,18 @@ class SessionCalls(Holdings):
         if self.port.is_away:
             return _failed(_away(self.port))
         return self.port.submit(Call(procedure, self.session_id, deadline, "cleanup", idempotent))
+
+    def _while_live(
+        self, procedure: Callable[[Board], Procedure[Any]], board: Board
+    ) -> Procedure[Any]:
+        """Begin a call, unless the session came to its end since it was taken.
+
+        Its thread may have been between the look at the status and the queue just then: what it
+        would do comes after the cleanup, and nobody would undo it.
+        """
+        if self.status not in LIVE:
+            raise self.refusal()
+        return (yield from procedure(board))
 
     def _admitted(self) -> bool:
         if self.status is SessionStatus.CREATING:

@@ -222,7 +222,7 @@ class ThreadCleaner(Cleaner):
 
     def _owe(self, entry: Entry) -> None:
         record: ThreadRecord = entry.held
-        code = f"U({record.thread_id!r})if'U'in globals()else 0"
+        code = threads_remote.ended(record.thread_id, real=record.real)
         self.core.port.debts.add_agent_code(
             f"{self.core.session_id}/thread {record.name}", code, boot=record.boot
         )

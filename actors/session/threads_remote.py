@@ -134,6 +134,16 @@ def reset(board: Board) -> Procedure[None]:
     raise Gone("a thread did not stop")
 
 
+def ended(thread_id: str, *, real: bool) -> str:
+    """Return the agent's code that ends a thread later, when nobody waits for it any more.
+
+    A real one is waited for, as long as one that goes by the rules may take (`AD`) and some more.
+    """
+    if real:
+        return f"'U'in globals()and any(U({thread_id!r})or time.sleep(.01)for _ in range(50))"
+    return f"U({thread_id!r})if'U'in globals()else 0"
+
+
 def stop(namespace: Namespace, board: Board, thread_id: str, boot: str) -> Procedure[object]:
     """Ask a thread to end; return False while it has not."""
     if board.boot != boot or board.facts.get("thread helpers") != boot:

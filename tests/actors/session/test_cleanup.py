@@ -10,6 +10,7 @@ from loguru import logger
 from klemheist import (
     Resource,
     ResourceCleanupError,
+    SessionClosed,
     SessionManager,
     SessionOptions,
 )
@@ -83,6 +84,21 @@ def test_a_cleanup_that_gives_its_resource_back_is_over_when_it_ends(manager):
     with pytest.raises(ResourceCleanupError) as failed:
         session.close()
     assert [str(each) for each in failed.value.exceptions] == ["went wrong after that"]
+
+
+@pytest.mark.req("SES-028")
+def test_nothing_is_begun_after_the_cleanup(manager):
+    """A call whose thread was about to queue it when its session ended."""
+    judge, session = manager.create_session("sim:"), manager.create_session("sim:")
+    busy = judge.submit("__import__('time').sleep(0.2)")
+    late = session.submit("__import__('__main__').__dict__.setdefault('late', 1)")
+    session._core._calls.clear()  # the end did not see it: it was not known yet
+    session.close()
+    with pytest.raises(SessionClosed):
+        late.get(timeout=10)
+    busy.get(timeout=10)
+    assert judge("hasattr(__import__('__main__'), 'late')") is False
+    judge.close()
 
 
 @pytest.mark.req("SES-028", "SES-043", "SES-100", "SES-102")
