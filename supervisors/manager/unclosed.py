@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import threading
 import warnings
 import weakref
@@ -40,7 +41,7 @@ def warn_if_dropped(handle: object, core: ManagerCore) -> None:
 
 def _dropped(core: ManagerCore) -> None:
     """Its last user is gone. This may be anywhere, under any lock: the work is done elsewhere."""
-    if not _needs_closing(core):
+    if core not in _open or not _needs_closing(core):
         _open.discard(core)
         return
     text = _complaint(core)  # before its sessions go
@@ -104,3 +105,4 @@ def _wait(core: ManagerCore, closing: Future[None], ends: float) -> None:
 # standard library's executors end themselves in this earlier hook too.
 _register: Any = getattr(threading, "_register_atexit", atexit.register)
 _register(_at_exit)
+os.register_at_fork(after_in_child=_open.clear)  # its parent's managers are its parent's to close
