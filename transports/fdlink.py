@@ -20,7 +20,7 @@ from klemheist.transports import reactor
 from klemheist.transports.errors import LinkError, LinkLost
 from klemheist.transports.lease import Lease
 from klemheist.transports.link import DRIVE_SECONDS, MAX_UNSENT
-from klemheist.transports.spin import Spin
+from klemheist.transports.spin import GLANCE, Spin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ class FdLink:
         self._writing = threading.Lock()
         self._driving = threading.Lock()
         self._poll: select.poll | None = None
-        self._spin = Spin()
+        self._spin, self._glance = Spin(), Spin(GLANCE)
         self._unsent: deque[bytes] = deque()
         self._unsent_bytes = 0
         self._live = self._opened = False
@@ -168,7 +168,7 @@ class FdLink:
         self, begin: Callable[[], bytes], take: Callable[[bytes], bool], window: float
     ) -> bool:
         """See `Link.exchange`."""
-        if not self._driving.acquire(blocking=False):
+        if (not window and self._glance.is_resting()) or not self._driving.acquire(blocking=False):
             return False
         try:
             if not self._reading.acquire(blocking=False):
@@ -190,9 +190,10 @@ class FdLink:
             if not lease.take_over():
                 return False
             self.write(begin())
-            end = monotonic() + window
+            spin = self._spin if window else self._glance
+            end = monotonic() + (window or GLANCE)
             while self._live and (left := end - monotonic()) > 0:
-                if not (self._spin.wait(poll) or poll.poll(left * 1000)):
+                if not (spin.wait(poll) or (window and poll.poll(left * 1000))):
                     break
                 data = self._read()
                 if not data or take(data):

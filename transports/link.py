@@ -101,7 +101,8 @@ class Link(Protocol):
         """Write what `begin()` returns and give what arrives to `take`, all on this thread.
 
         Ends when `take` returns True, or after `window` seconds; then the I/O thread goes on and
-        the receiver gets the rest. The receiver gets nothing meanwhile.
+        the receiver gets the rest. The receiver gets nothing meanwhile. With a window of 0 it does
+        not sleep, and looks only for so long as an event loop can bear.
 
         Returns:
             False where it cannot be done just now; then `begin` was not called.

@@ -16,6 +16,9 @@ from typing import Final
 
 LONGEST: Final = 0.0003
 """Seconds."""
+GLANCE: Final = 0.0001
+"""Seconds on the thread of an event loop, which cannot do anything else meanwhile: what its own
+turns for one answer take at most."""
 MOST_REST: Final = 1024
 """Answers that a link waits for asleep, at most, before it tries again."""
 
@@ -24,13 +27,25 @@ _possible = (os.cpu_count() or 1) > 1
 
 
 class Spin:
-    """One link's way to wait for the first bytes of an answer."""
+    """One link's way to wait for the first bytes of an answer.
 
-    __slots__ = ("_penalty", "_rest")
+    Args:
+        longest: seconds for which it looks.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_longest", "_penalty", "_rest")
+
+    def __init__(self, longest: float = LONGEST) -> None:
+        self._longest = longest
         self._penalty = 1
         self._rest = 0
+
+    def is_resting(self) -> bool:
+        """Whether it is better to sleep just now."""
+        if self._rest:
+            self._rest -= 1
+            return True
+        return not _possible
 
     def wait(self, poll: select.poll) -> bool:
         """Look until there is something to read; False where it is better to sleep.
@@ -38,13 +53,10 @@ class Spin:
         Args:
             poll: watches the link's descriptor alone.
         """
-        if self._rest or not _possible:
-            self._rest -= self._rest > 0
-            return False
-        if not _alone.acquire(blocking=False):
+        if self.is_resting() or not _alone.acquire(blocking=False):
             return False
         try:
-            until = monotonic() + LONGEST
+            until = monotonic() + self._longest
             while not poll.poll(0):
                 if monotonic() > until:
                     self._penalty = min(self._penalty * 2, MOST_REST)

@@ -1,4 +1,4 @@
-"""When calls come in bursts, and one call of a burst on its caller's thread.
+"""When calls come in bursts, and the line of one.
 
 A burst begins with calls that follow each other closely, and ends soon after them: a device in its
 loop does nothing else. Some boards use all their time there, others collect no garbage.
@@ -6,20 +6,17 @@ loop does nothing else. Some boards use all their time there, others collect no 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from klemheist.actors.runtime.future import Future
-from klemheist.transports.link import DRIVE_SECONDS, Link
 from klemheist.transports.repl.burst import (
     ENTER,
     LAST_COUNT,
     MOST_ENTRIES,
     burst_line,
 )
-from klemheist.transports.repl.conversation import Board, Outcome
+from klemheist.transports.repl.conversation import Board, Conversation, Outcome
 from klemheist.transports.repl.frames import MARK, FrameKind, find_short, parse, short_answer
 from klemheist.transports.repl.lines import step_of
-from klemheist.transports.repl.procedures import one_line
 
 from .express import Express
 
@@ -30,6 +27,8 @@ PAUSE: Final = 0.01
 LONGEST: Final = 0.1
 """Seconds that a burst lasts at most: then the device has its prompt, and what runs there."""
 _BEGINNING: Final = len(ENTER) + 1
+_LONGER: Final = 11
+"""Bytes by which the line of a tuple is longer at the prompt, at most; an integer's fits anyhow."""
 
 
 class Bursts:
@@ -47,6 +46,11 @@ class Bursts:
             self._quick = 0
         self._quick += 1
         self._last = now
+        return self.wanted
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the calls of late came quickly."""
         return self._quick > ENOUGH
 
     def broken(self) -> None:
@@ -65,65 +69,53 @@ class Bursts:
 def line_of(
     board: Board, entry: int, plain: tuple[object, ...], *, beginning: bool
 ) -> tuple[int, bytes] | None:
-    """Return the call's proof and line, if it can be part of a burst."""
+    """Return the call's proof and line, if it can be part of a burst.
+
+    The line that the call has at the prompt must fit as well: if it takes long it becomes that one.
+    """
     if entry >= MOST_ENTRIES or board.count >= LAST_COUNT:
         return None
-    if one_line(board, entry, plain) is None:  # if it takes long it becomes that line's call
-        return None
     line = burst_line(entry, plain, board.count)
-    room = board.credit - (_BEGINNING if beginning else 0)
-    return line if len(line[1]) < room else None
+    longest = len(line[1]) + max(_LONGER, _BEGINNING if beginning else 0)
+    return line if longest < board.credit else None
 
 
-class BurstCall(Express):
-    """One call of a burst; see `Express` for what becomes of those that take longer."""
+class BurstLine(Express):
+    """One line of a burst, which it begins where there is none."""
 
-    __slots__ = ("_seen", "value")
+    __slots__ = ("_seen",)
 
-    value: int | None
-    """The answer, where it came in its short form; else see `frame`."""
+    def __init__(self, talk: Conversation, line: tuple[int, bytes]) -> None:
+        super().__init__(talk, line)
+        self._seen = b""
 
-    def run(self, link: Link) -> bool:
-        """See `Express.run`."""
-        self._seen, self.value = b"", None
-        try:
-            sent = link.exchange(self._begin, self._take, DRIVE_SECONDS)
-        except KeyboardInterrupt:
-            self._become_ordinary().cancel("interrupted from the keyboard")
-            raise
-        if sent and self.value is None and self.frame is None:
-            self._become_ordinary()
-        return sent
-
-    def _begin(self) -> bytes:
+    def begin(self) -> bytes:
+        """See `Express.begin`."""
         return self._talk.begin_line(self._line)
 
-    def _take(self, data: bytes) -> bool:
+    def take(self, data: bytes) -> bool:
+        """See `Express.take`."""
         self._seen = seen = self._seen + data if self._seen else data
-        answer = seen[2:] if seen[:2] == b"OK" else seen
+        begun = seen[:2] == b"OK"
+        answer = seen[2:] if begun else seen
         if answer[-1:] == MARK and (value := short_answer(answer, self._number)) is not None:
-            self.value = value
+            self.answer = value
         elif (found := find_short(answer, self._number)) is not None:
-            if found[1:] != (0, len(answer)):
-                return True
-            self.frame = found[0]
-        elif not MARK.startswith(answer[:1]):  # output, or the end of the burst
-            return True
-        else:
+            if found[1:] == (0, len(answer)):
+                self.answer = found[0]
+        elif MARK.startswith(answer[:1]):  # else output, or the end of the burst
             frame, size = parse(answer, self._number)
-            if frame is None or size != len(answer) or frame.kind is not FrameKind.VALUE:
-                return size < 0
-            self.frame = frame
-        self._talk.end_line(begun=seen[:2] == b"OK")
+            if size == 0:
+                return False
+            if frame is not None and size == len(answer) and frame.kind is FrameKind.VALUE:
+                self.answer = frame
+        self.is_clear = True
+        if self.answer is not None:
+            self._talk.end_line(begun=begun)
         return True
 
-    def _become_ordinary(self) -> Future[Any]:
-        """Have the burst ended behind the call: its end tells that of the call, as ever."""
-        if self.future is None:
-            talk, step = self._talk, step_of(self._line, self._number)
-            leave = talk.join(step, self._number)
-            self.future = self._adopt()
-            self._handle(Outcome(write=leave))
-            for outcome in talk.feed(self._seen) if self._seen else ():
-                self._handle(outcome)
-        return self.future
+    def joined(self) -> list[Outcome]:
+        """See `Express.joined`. The burst ends behind the call: its end tells that of the call."""
+        talk = self._talk
+        leave = Outcome(write=talk.join(step_of(self._line, self._number), self._number))
+        return [leave, *talk.feed(self._seen)] if self._seen else [leave]

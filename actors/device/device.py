@@ -18,15 +18,12 @@ from klemheist.actors.runtime.timers import TIMERS, Timers
 from klemheist.transports.errors import LinkError, LinkLost
 from klemheist.transports.link import Link
 from klemheist.transports.repl.conversation import Conversation, Do, Outcome, Reply, Step
-from klemheist.transports.repl.frames import EventFilter, Frame
+from klemheist.transports.repl.frames import EventFilter
 from klemheist.transports.repl.install import complete
 from klemheist.transports.repl.lines import Full, Gone, Procedure, Silent, leave, status
-from klemheist.transports.repl.procedures import one_line, prepare_bursts
 
-from .awaited import Awaiting
-from .bursts import PAUSE, BurstCall, Bursts, line_of
+from .bursts import PAUSE, Bursts
 from .call import Call, CallFuture
-from .express import Express, MakeCall
 from .intake import Intake
 from .linkage import Linkage
 from .parting import Parting
@@ -34,6 +31,7 @@ from .port import Port
 from .recovery import PATIENCE, Recovery
 from .reopen import Reopening
 from .runner import Runner
+from .short import ShortWay
 from .states import DeviceState, Happening
 from .suspicion import Suspicion
 from .watch import Watch
@@ -46,7 +44,7 @@ _RUNGS: Final = {
 _GONE: Final = (DeviceState.FAILED, DeviceState.STOPPING, DeviceState.STOPPED)
 
 
-class Device(Awaiting):
+class Device(ShortWay):
     """Drives the conversation with one device; see `Port` for what outlives it."""
 
     inline: ClassVar[bool] = True
@@ -98,86 +96,6 @@ class Device(Awaiting):
             call.future = Future()
             return self.port.keep(call)
         return call.future
-
-    def call_now(
-        self, entry: int, plain: tuple[Any, ...], make_call: MakeCall
-    ) -> int | Frame | Future[Any] | None:
-        """Make a call on the caller's thread, if the device is idle (`express.py`).
-
-        Returns:
-            Its value, or the frame of it; or a future, where it takes longer or is no value; or
-            None, where nothing was sent.
-        """
-        return self.at_once(self._call_now, entry, plain, make_call)
-
-    def _call_now(
-        self, entry: int, plain: tuple[Any, ...], make_call: MakeCall
-    ) -> int | Frame | Future[Any] | None:
-        port, link, talk = self.port, self.port.link, self._talk
-        if (
-            port.state is not DeviceState.UP
-            or self._runner.active
-            or link is None
-            or len(self._intake)
-        ):
-            return None
-        now = port.meter.begin()
-        due, board = self._bursts.due(now), port.board
-        if talk.listening or (due and board.burst == board.boot):
-            found = self._call_in_burst(link, entry, plain, make_call, now)
-            if found is not None:
-                return found
-        line = one_line(board, entry, plain)
-        express = line and Express(talk, line, partial(self._adopt, make_call), self._handle)
-        if not express or not express.run(link):
-            return None
-        if express.frame is None:
-            self._next()
-            return express.future
-        self._answered()
-        if due and board.tried != board.boot:
-            self.begin(prepare_bursts(board), self._looked, patience=PATIENCE)
-        return express.frame
-
-    def _call_in_burst(
-        self, link: Link, entry: int, plain: tuple[Any, ...], make_call: MakeCall, now: float
-    ) -> int | Frame | Future[Any] | None:
-        beginning = not self._talk.listening
-        line = line_of(self.port.board, entry, plain, beginning=beginning)
-        if line is None:
-            return None
-        call = BurstCall(self._talk, line, partial(self._adopt, make_call), self._handle)
-        if not call.run(link):
-            return None
-        if call.future is not None:
-            self._bursts.broken()
-            self._next()
-            return call.future
-        self._answered()
-        if beginning:
-            self._bursts.begun(now)
-            self._watch.by(now + PAUSE)
-        return call.frame if call.value is None else call.value
-
-    def _answered(self) -> None:
-        port = self.port
-        port.meter.end()
-        port.board.taken()
-        port.counters.calls += 1
-
-    def _adopt(self, make_call: MakeCall) -> Future[Any]:
-        """Go on with a call that was sent, as with any other."""
-        call = make_call()
-        call.future = CallFuture(self.port.present_link, partial(self._cancel_later, call))
-        self.go_on(call, self._watch.now())
-        return call.future
-
-    def go_on(self, call: Call, began: float) -> None:
-        """Go on with the call of a line that was sent at `began`."""
-        self._intake.adopt(call, began)
-        self._runner.adopt(call.procedure(self.port.board), began, self._finished)
-        self._watch_step(began)
-        self._watch.by(call.deadline)
 
     def interrupt(self, owner: str) -> None:
         """Send Ctrl-C to what runs for `owner`, as a person at the REPL would; out of turn."""
@@ -244,14 +162,18 @@ class Device(Awaiting):
 
     def received(self, data: bytes) -> None:
         """Take bytes of the link, on a turn."""
-        outcomes = self._talk.feed(data)
-        if outcomes and not self.is_awaited(outcomes):  # else nothing has changed
+        if self._awaited is not None:
+            if not self.heard_awaited(self._awaited, data):
+                return
+        elif outcomes := self._talk.feed(data):
             for outcome in outcomes:
                 self._handle(outcome)
-            if self._suspicion.is_confirmed:
-                self._suspicion.clear()
-                self._runner.give_up(self._watch.now())
-            self._next()
+        else:
+            return  # nothing has changed
+        if self._suspicion.is_confirmed:
+            self._suspicion.clear()
+            self._runner.give_up(self._watch.now())
+        self._next()
 
     def lost(self, error: LinkError) -> None:
         """Take the loss of the link, on a turn."""
@@ -313,8 +235,14 @@ class Device(Awaiting):
                 self._watch.by(call.deadline)
 
     def _next(self) -> None:
-        """Begin the next call, if the device is up and has nothing to do."""
+        """Begin the next call, if the device is up and has nothing to do.
+
+        A burst ends before: those that come meanwhile may then go out together.
+        """
         while self.port.state is DeviceState.UP and not self._runner.active:
+            if self._talk.listening and self._intake:
+                self.begin(leave(), self._looked, patience=PATIENCE)
+                continue
             call = self._intake.take(self._watch.now())
             if call is None:
                 return
@@ -391,6 +319,11 @@ class Device(Awaiting):
     def _check(self) -> None:
         self._watch.fired()
         now = self._watch.now()
+        if self._awaited is not None:
+            if now < self._awaited.until:
+                self._watch.by(self._awaited.until)
+                return
+            self.make_ordinary()
         if self._intake.expire(now, lambda: self._recovery.future):
             self._recovery.trouble("a call did not end by its deadline")
         for outcome in self._talk.settle():

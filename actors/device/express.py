@@ -1,17 +1,16 @@
-"""The short way of a call: written, answered and read on the caller's thread, in one turn.
+"""A call's line, sent ahead of its call: what the short way (`short.py`) writes and reads.
 
 Most calls find an idle device and are answered within a few hundred microseconds. Such a call needs
-no queue, no future and no change of thread. What takes longer, or is answered by anything else than
-a value, becomes a call as any other while it runs: nothing is sent twice.
+no queue, no procedure and no future. What takes longer, or is answered by anything else than a
+value, becomes a call as any other while it runs: the line is the first step of its procedure then,
+and nothing is sent twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from klemheist.actors.runtime.future import Future
-from klemheist.transports.link import DRIVE_SECONDS, Link
 from klemheist.transports.repl.conversation import Conversation, Outcome
 from klemheist.transports.repl.frames import Frame, FrameKind
 from klemheist.transports.repl.lines import step_of
@@ -24,59 +23,40 @@ MakeCall = Callable[[], "Call"]
 
 
 class Express:
-    """One call on the short way."""
+    """One line at the prompt, and what has come of it; `BurstLine` is its like in a burst.
 
-    __slots__ = ("_adopt", "_handle", "_line", "_number", "_talk", "frame", "future")
+    Args:
+        talk: the conversation with the device.
+        line: the number of the call, and the line itself.
+    """
 
-    def __init__(
-        self,
-        talk: Conversation,
-        line: tuple[int, bytes],
-        adopt: Callable[[], Future[Any]],
-        handle: Callable[[Outcome], object],
-    ) -> None:
+    __slots__ = ("_line", "_number", "_outcomes", "_talk", "answer", "is_clear")
+
+    def __init__(self, talk: Conversation, line: tuple[int, bytes]) -> None:
         self._talk = talk
         self._number, self._line = line
-        self._adopt = adopt
-        self._handle = handle
-        self.frame: Frame | None = None
-        """The answer, where it was a value and in time."""
-        self.future: Future[Any] | None = None
-        """Where the answer will be otherwise."""
+        self._outcomes: list[Outcome] = []
+        self.answer: int | Frame | None = None
+        """The call's value, or the frame of it, once that is there."""
+        self.is_clear = False
+        """Whether something came; where that is no answer, an ordinary call understands it."""
 
-    def run(self, link: Link) -> bool:
-        """Make the call; False where the link cannot do it, and nothing was sent."""
-        try:
-            sent = link.exchange(self._begin, self._take, DRIVE_SECONDS)
-        except KeyboardInterrupt:
-            self._become_ordinary().cancel("interrupted from the keyboard")
-            raise
-        if sent and self.frame is None:
-            self._become_ordinary()
-        return sent
-
-    def _begin(self) -> bytes:
+    def begin(self) -> bytes:
+        """Begin; return the bytes to send."""
         return self._talk.begin(step_of(self._line, self._number))
 
-    def _take(self, data: bytes) -> bool:
-        outcomes = self._talk.feed(data)
+    def take(self, data: bytes) -> bool:
+        """Take what came; return whether it is clear what that is."""
+        self._outcomes = outcomes = self._talk.feed(data)
         if not outcomes:
             return False
+        self.is_clear = True
         reply = outcomes[0].reply
-        if (
-            reply is not None
-            and len(outcomes) == 1
-            and reply.frame is not None
-            and reply.frame.kind is FrameKind.VALUE
-        ):
-            self.frame = reply.frame
-            return True
-        self._become_ordinary()
-        for outcome in outcomes:
-            self._handle(outcome)
+        frame = None if reply is None or len(outcomes) > 1 else reply.frame
+        if frame is not None and frame.kind is FrameKind.VALUE:
+            self.answer = frame
         return True
 
-    def _become_ordinary(self) -> Future[Any]:
-        if self.future is None:
-            self.future = self._adopt()
-        return self.future
+    def joined(self) -> list[Outcome]:
+        """Be a step of an ordinary call from now on; return what has come of it so far."""
+        return self._outcomes

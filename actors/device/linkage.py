@@ -113,10 +113,6 @@ class Linkage:
         if self._port.link is not None:
             self._port.link.interrupt()
 
-    def are_news(self, item: object) -> bool:
-        """Whether an item of the mailbox is bytes that came."""
-        return type(item) is tuple and item[0] == self.heard
-
     def heard(self, number: int, data: bytes) -> None:
         """Take bytes on a turn; those of an older link are dropped."""
         if number == self._number:

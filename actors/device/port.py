@@ -34,11 +34,9 @@ from .report import Reporter
 from .states import LIFE, DeviceState, Happening
 
 if TYPE_CHECKING:
-    from klemheist.transports.repl.frames import Frame
-
-    from .awaited import AwaitedCall
     from .express import MakeCall
     from .linkage import Receiver
+    from .short import Answer
 
 
 _IMPLEMENTATION: Final = re.compile(r"name='(\w+)'")
@@ -96,14 +94,12 @@ class Brain(Protocol):
     def post(self, fn: Callable[..., object], /, *args: Any) -> object:
         """Run `fn(*args)` as a turn of the actor."""
 
-    def call_now(
-        self, entry: int, plain: tuple[Any, ...], make_call: MakeCall
-    ) -> int | Frame | Future[Any] | None:
+    def call_now(self, entry: int, plain: tuple[Any, ...], make_call: MakeCall) -> Answer:
         """Make a call on this thread if the device is idle."""
 
     def call_soon(
         self, entry: int, plain: tuple[Any, ...], make_call: MakeCall, owner: str
-    ) -> AwaitedCall | None:
+    ) -> Answer:
         """Send a call from the loop of this thread if the device is idle."""
 
     def interrupt(self, owner: str) -> None:
@@ -265,17 +261,15 @@ class Port:
                 if not future.done():
                     copy_to(future, brain.submit(call))
 
-    def call_now(
-        self, entry: int, plain: tuple[Any, ...], make_call: MakeCall
-    ) -> int | Frame | Future[Any] | None:
-        """Make a call on this thread if the device is idle; see `Device.call_now`."""
+    def call_now(self, entry: int, plain: tuple[Any, ...], make_call: MakeCall) -> Answer:
+        """Make a call on this thread if the device is idle; see `ShortWay.call_now`."""
         brain = self.brain
         return None if brain is None else brain.call_now(entry, plain, make_call)
 
     def call_soon(
         self, entry: int, plain: tuple[Any, ...], make_call: MakeCall, owner: str
-    ) -> AwaitedCall | None:
-        """Send a call from the loop of this thread if the device is idle; see the Device's."""
+    ) -> Answer:
+        """Send a call from the loop of this thread if the device is idle; see `ShortWay`."""
         brain = self.brain
         return None if brain is None else brain.call_soon(entry, plain, make_call, owner)
 

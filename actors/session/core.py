@@ -6,6 +6,8 @@ queue, past the Session's and the trackers' mailboxes (DESIGN 3.2).
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
@@ -44,10 +46,12 @@ LEAST_NOW: Final = 10 * DRIVE_SECONDS
 LEAST_SOON: Final = 2 * GRACE
 """As `LEAST_NOW`, for calls that are awaited."""
 
+IN_A_ROW: Final = 16
+"""Every so many awaited calls that are answered at once the loop turns: it has other tasks."""
+_at_once = itertools.count(1)
+
 _Options = tuple[float | None, bool]
 """A call's timeout, and whether it is idempotent."""
-
-_PLAIN = (int, str, bytes, bool, type(None))
 
 Start: TypeAlias = "Callable[[Callable[[bytes], object] | None], Future[Any]]"
 """Starts a call whose output goes to this callable."""
@@ -161,11 +165,10 @@ class SessionCore(SessionSetups):
         Raises:
             ArgumentError: an argument cannot be sent; nothing was.
         """
-        passed = None
-        if kwargs or not all(type(each) in _PLAIN for each in args):
-            passed = passed_to(self, args, kwargs)  # refused here, before anything waits or is sent
+        plain = not kwargs and is_plain(args)
+        # What cannot be sent is refused here, before anything waits.
+        passed = None if plain else passed_to(self, args, kwargs)
         namespace = self.namespace
-        together = not kwargs and self.meter is None and is_plain(args)
 
         def procedure(board: Board) -> Procedure[Any]:
             if passed is not None:
@@ -178,7 +181,7 @@ class SessionCore(SessionSetups):
             timeout=timeout,
             idempotent=idempotent,
             on_output=on_output,
-            task=self._many(source) if together else None,
+            task=self._many(source) if plain and self.meter is None else None,
             arguments=args,
         )
 
@@ -211,14 +214,9 @@ class SessionCore(SessionSetups):
         if entry is not None and (timeout is None or timeout > LEAST_NOW):
             make_call = partial(self._ordinary, source, args, (timeout, idempotent))
             answer = self.port.call_now(entry, args, make_call)
-            if isinstance(answer, int):
-                self.last_used = SYSTEM_CLOCK.monotonic()
-                return answer
-            if isinstance(answer, Frame):
-                self.last_used = SYSTEM_CLOCK.monotonic()
-                return int(answer.text) if answer.text.isdigit() else decode(answer.text)
             if answer is not None:
-                return self._keep(answer).get()
+                self.last_used = SYSTEM_CLOCK.monotonic()
+                return _value(self._keep(answer).get() if isinstance(answer, Future) else answer)
         return self.call(source, args, kwargs, timeout=timeout, idempotent=idempotent).get()
 
     async def call_awaited(
@@ -238,10 +236,11 @@ class SessionCore(SessionSetups):
             answer = self.port.call_soon(entry, args, make_call, self.session_id)
             if answer is not None:
                 self.last_used = now
-                value = await self._keep(answer)
-                if not isinstance(value, Frame):
-                    return value
-                return int(value.text) if value.text.isdigit() else decode(value.text)
+                if isinstance(answer, Future):
+                    return _value(await self._keep(answer))
+                if not next(_at_once) % IN_A_ROW:
+                    await asyncio.sleep(0)
+                return _value(answer)
         return await self.call(source, args, kwargs, timeout=timeout, idempotent=idempotent)
 
     def _ordinary(
@@ -262,6 +261,13 @@ class SessionCore(SessionSetups):
             source.name,
             idempotent,
         )
+
+
+def _value(answer: object) -> object:
+    """Return what a call on the short way gives, which may be the frame of its value."""
+    if not isinstance(answer, Frame):
+        return answer
+    return int(answer.text) if answer.text.isdigit() else decode(answer.text)
 
 
 def _streaming(start: Start) -> tuple[Stream[bytes], Future[Any]]:

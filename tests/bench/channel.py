@@ -40,14 +40,12 @@ class Bare:
 
     def enter(self) -> Self:
         """Get the raw prompt, whatever the board does now."""
-        os.write(self._write_fd, b"\r\x03\x02\x01")
-        self._until(BANNER)
+        self.ask(b"\r\x03\x02\x01", BANNER)
         return self
 
     def leave(self) -> None:
         """Go back to the prompt for people, as a board stands after it has booted."""
-        os.write(self._write_fd, b"\x02")
-        self._until(FRIENDLY)
+        self.ask(b"\x02", FRIENDLY)
 
     def exec(self, source: bytes) -> bytes:
         """Run one command and return what it printed.
@@ -55,8 +53,8 @@ class Bare:
         Raises:
             RuntimeError: it raised on the board; the text is its traceback.
         """
-        os.write(self._write_fd, source + b"\x04")
-        output, error, _ = self._until(b"\x04>").removeprefix(b"OK").split(b"\x04")
+        answer = self.ask(source + b"\x04", b"\x04>")
+        output, error, _ = answer.removeprefix(b"OK").split(b"\x04")
         if error:
             raise RuntimeError(error.decode(errors="replace"))
         return output.rstrip()  # one board ends its lines with \n, another with \r\n
@@ -70,7 +68,13 @@ class Bare:
             raise RuntimeError(f"{source!r} printed {output!r}")
         return took
 
-    def _until(self, end: bytes) -> bytes:
+    def ask(self, data: bytes, end: bytes) -> bytes:
+        """Send bytes, and return what comes up to that end."""
+        os.write(self._write_fd, data)
+        return self.until(end)
+
+    def until(self, end: bytes) -> bytes:
+        """Return what comes up to that end."""
         seen = os.read(self._read_fd, 65536)
         while not seen.endswith(end):
             data = os.read(self._read_fd, 65536)
@@ -133,7 +137,7 @@ def borrowed(port: Port) -> Iterator[Bare]:
     link = port.link
     assert isinstance(link, FdLink)
     assert isinstance(port.brain, Device)
-    if port.brain.in_burst:
+    if port.brain.in_burst or port.brain._runner.active:  # it prepares bursts
         tidy(port)
     fds = link._read_fd, link._write_fd
     assert link._lease is not None

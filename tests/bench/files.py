@@ -147,7 +147,7 @@ def _stream(bare: Bare, source: bytes, data: bytes = b"") -> None:
     """Run code that may read `data`; a pipe holds 64 KB of both."""
     writer = threading.Thread(target=lambda: _write_whole(bare._write_fd, source + b"\x04" + data))
     writer.start()
-    bare._until(b"\x04>")
+    bare.until(b"\x04>")
     writer.join()
 
 

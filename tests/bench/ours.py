@@ -15,7 +15,7 @@ from klemheist.supervisors.manager.devices import FIRMWARE
 from tests.bench import files, layers, workload
 from tests.bench.channel import RawBoard, borrowed, start_seconds, tidy
 from tests.bench.cores import settle
-from tests.bench.timing import Sample, in_turn, quiet_gc, timed
+from tests.bench.timing import IN_A_ROW, LEAD, Sample, in_turn, quiet_gc, timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,12 +28,6 @@ if TYPE_CHECKING:
 TRIVIAL = b"1"
 """The least that can be executed: a round trip of the link and little else."""
 AT_ONCE = 100
-IN_A_ROW = 20
-LEAD = 10
-"""Calls in a row are what the fast path is for: its bursts begin with the ninth, and a bare call
-amid them would end them. So everybody makes some calls that do not count, then many that do."""
-
-
 BEFORE_TIDYING = 10
 """Bare calls: each leaves what it was parsed to, and the parser of a small heap cannot collect."""
 
@@ -108,7 +102,7 @@ def _lent(port: Port, source: bytes, expected: bytes) -> Callable[[], float]:
 
 def _calls(session: Session, port: Port, rounds: int) -> dict[str, Sample]:
     task = session.task(workload.f)
-    for _ in range(2):  # the second one waits until a small board's agent is whole
+    for _ in range(LEAD + IN_A_ROW):  # a small board's agent is whole then, and it has bursts
         task(workload.QUESTION)
     with borrowed(port) as bare:
         bare.exec(workload.SOURCES[0])

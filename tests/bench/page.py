@@ -63,7 +63,7 @@ Absolute times are this machine's, on this day: read the ratios, which are all o
   chooses, both may share a core that stays warm; on `sim:` a bare call then takes 35 µs instead of
   56, and ours 87 instead of 98.
 - **Klemheist**: `f(1)`, a `session.task`, with all of it on: verified frame, deadline,
-  supervision, tracking. *Submitted at once*: what waits is sent up to 64 calls at a time, in one
+  supervision, tracking. *Submitted at once*: what waits is sent up to 128 calls at a time, in one
   line of at most the board's credit: 60 bytes on `microbit:`, which holds 20 calls of one digit.
 - **Belay, mpremote**: as libraries (`device.task`; `SerialTransport.exec`), on a pseudo-terminal
   bridge to a fresh board of the same kind. The bridge's own cost is the row below; on `sim:` it
@@ -84,10 +84,10 @@ Absolute times are this machine's, on this day: read the ratios, which are all o
   board's own start is from its process to its first answer to a bare exec; starts and kills
   alternate. The backoff is as measured. Its goal, "1.5 times the board's own start time plus the
   backoff", can be read in two ways: both are given.
-- **Our layers**: a call beside the line that the raw REPL gets for it, by itself. Calls in quick
-  succession are bursts (docs/topics/fast-path.md), which take less than that line: hence less than
-  nothing. An awaited call is no burst; it is measured in pairs with its line, and this is the
-  median of their differences.
+- **Our layers**: a call beside the line that it sends, by itself. Calls in quick succession are
+  bursts (docs/topics/fast-path.md), so that is the second line of a burst which the bare link
+  begins and ends. The bare link sleeps while it waits: hence less than nothing, sometimes. An
+  awaited call is measured in pairs with its line, and this is the median of their differences.
 """
 
 

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 WARM_UP = 5
 """Rounds that are not counted: first calls deploy, fill caches and start threads."""
 
+IN_A_ROW = 20
+LEAD = 10
+"""Calls in a row are what the fast path is for: its bursts begin with the ninth, and a bare call
+amid them would end them. So everybody makes some calls that do not count, then many that do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:

@@ -29,9 +29,8 @@ def test_an_answer_that_is_there_is_found():
     assert Spin().wait(Answers(there=True))
 
 
-def test_it_rests_for_longer_each_time_that_it_was_in_vain(monkeypatch):
-    monkeypatch.setattr(spin, "LONGEST", 0.0)
-    each, silent = Spin(), Answers(there=False)
+def test_it_rests_for_longer_each_time_that_it_was_in_vain():
+    each, silent = Spin(0.0), Answers(there=False)
     rests = []
     for _ in range(12):
         assert not each.wait(silent)

@@ -15,7 +15,7 @@ from typing import Final
 
 from . import agent, burst
 from .agent import AGENT_NAMESPACE, Entry
-from .conversation import NO_FRAME, Board, Do, Reply, Step
+from .conversation import KEYBOARD_INTERRUPT, NO_FRAME, Board, Do, Reply, Step
 from .frames import Frame, FrameKind, again_line, call_line
 from .install import COLLECT, complete
 from .lines import ACCEPT_WITHIN, ATTEMPTS, Gone, Procedure, Silent, enter, exchange, must, status
@@ -79,8 +79,11 @@ def _settle(board: Board, number: int, line: bytes, reply: Reply) -> Procedure[R
     """Find out what became of a call whose reply held no whole frame."""
     error = reply.error
     taken_as = {number: (number, again_line(number))}
-    if reply.proof >= 0:  # a line of a burst, the last one of this boot
-        board.burst = ""
+    if reply.proof >= 0:  # a line of a burst
+        if (
+            KEYBOARD_INTERRUPT not in error
+        ):  # it was damaged: there are no more of them in this boot
+            board.burst = ""
         taken_as[~reply.proof] = (reply.proof, burst.again_line(reply.proof))
     for _ in range(ATTEMPTS):
         found = yield from status(board)

@@ -116,10 +116,12 @@ def _is_plain(value: object, depth: int) -> bool:
     if kind is str:
         return value.isascii()  # type: ignore[attr-defined,no-any-return]  # kind is str
     if kind is tuple or kind is list:
-        return depth < MAX_DEPTH and all(
-            _is_plain(item, depth + 1)
-            for item in value  # type: ignore[attr-defined]  # kind is a sequence
-        )
+        if depth >= MAX_DEPTH:
+            return False
+        for item in value:  # type: ignore[attr-defined]  # noqa: SIM110 -- `all` takes thrice as long
+            if not _is_plain(item, depth + 1):
+                return False
+        return True
     return value is None or kind is bool or kind is bytes
 
 

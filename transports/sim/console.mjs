@@ -9,6 +9,8 @@ const EINTR = 27; // musl's numbers, which this interpreter has
 const CAPACITY = 65536;
 const MAX_PENDING = 1 << 20; // input that running code has not read; beyond it the pipe waits
 const SLEEP_SLICE_MS = 2; // Ctrl-C and timers in a sleep are noticed so late at most
+const AWAKE_MS = 0.2; // a program that has just answered looks so long for more before it sleeps
+const MOST_REST = 32; // where that was in vain it sleeps at once, so many times at most
 const wallClock = Date.now;
 
 const SETTLED_MS = 250; // after the first prompt: whoever started the board has been served
@@ -24,6 +26,8 @@ export class Console {
   #polled = 0;
   #polling = false;
   #interrupted = false;
+  #penalty = 1;
+  #rest = 0;
   #wasm = null;
   #shared = new SharedArrayBuffer(4 * WORDS + CAPACITY);
   #lifeline;
@@ -130,6 +134,34 @@ export class Console {
 
   /** Read without blocking; true when something came. */
   peek() { return this.#peekFd >= 0 && this.fill(this.#peekFd); }
+
+  /**
+   * Block until code has something to read. What it answers is followed by the next line at once,
+   * as a rule, and to be woken takes longer than to answer: so look for a moment without sleeping.
+   */
+  #await() {
+    if (this.#rest > 0) this.#rest--;
+    else if (this.#peekFd >= 0 && this.#lookForInput()) {
+      this.#penalty = Math.max(this.#penalty >> 1, 1);
+      return;
+    } else {
+      this.#penalty = Math.min(this.#penalty * 2, MOST_REST);
+      this.#rest = this.#penalty;
+    }
+    this.fill(0);
+  }
+
+  #lookForInput() {
+    const traced = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0; // that nothing is there is an exception each time
+    try {
+      const until = performance.now() + AWAKE_MS;
+      while (performance.now() < until) if (this.peek()) return true;
+      return false;
+    } finally {
+      Error.stackTraceLimit = traced;
+    }
+  }
 
   /** The process has no way back from a lost port, whatever its threads are doing. */
   end() {
@@ -245,7 +277,7 @@ export class Console {
         throw new FS.ErrnoError(EINTR);
       }
       if (!this.empty) break;
-      this.fill(0);
+      this.#await();
       if (this.#codeRuns()) this.#takeInterrupt();
     }
     const count = Math.min(length, this.#tail - this.#head);

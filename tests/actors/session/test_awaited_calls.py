@@ -10,8 +10,11 @@ import threading
 import pytest
 
 import klemheist
+from klemheist.actors.device import bursts, device, short
+from klemheist.actors.device.bursts import BurstLine
 from klemheist.actors.device.runner import Runner
-from klemheist.transports import lease
+from klemheist.actors.session import core
+from klemheist.transports import fdlink, lease, spin
 from tests.boards.mangler import Mangler
 from tests.boards.tcp_board import TcpBoard
 from tests.ends import crash
@@ -29,21 +32,61 @@ def manager():
     asyncio.run(opened.close())
 
 
-@pytest.fixture
-def run(manager):
-    """Run a test's coroutine with a session and its deployed task, within a deadline."""
+@pytest.fixture(params=["at the prompt", "in a burst"])
+def in_burst(request, monkeypatch):
+    """Whether calls are made in bursts, which then do not end by themselves."""
+    if request.param == "at the prompt":
+        monkeypatch.setattr(bursts, "ENOUGH", 10**9)
+        return False
+    monkeypatch.setattr(bursts, "LONGEST", LONG)
+    for module in (bursts, device):
+        monkeypatch.setattr(module, "PAUSE", LONG)
+    return True
 
+
+@pytest.fixture
+def run(manager, in_burst):
+    """Run a test's coroutine with a session and its deployed task, within a deadline."""
+    return runs(manager, in_burst)
+
+
+@pytest.fixture
+def run_alone(in_burst):
+    """`run` on a manager of its own: so many crashes at once are too many for one supervisor."""
+    opened = klemheist.AsyncSessionManager()
+    yield runs(opened, in_burst)
+    asyncio.run(opened.close())
+
+
+def runs(manager, in_burst):
     async def in_session(test):
         async with manager.session("sim:") as session:
             await session.execute("ran = []\nimport time")
             step = session.task(source=STEP)
             await step(0, 0)  # deployed: from here on the short way is open
+            if in_burst:
+                await begin_burst(session)
             await test(session, step)
 
     def run(test):
         asyncio.run(asyncio.wait_for(in_session(test), 2 * WITHIN))
 
     return run
+
+
+async def begin_burst(session):
+    """Make calls until the device is in a burst."""
+    same = session.task(source="def same(number): return number")
+    for number in range(500):
+        assert await same(number) == number
+        if session._core.port.brain.in_burst:
+            return
+    raise AssertionError("no burst")
+
+
+def no_glance(session, monkeypatch):
+    """Have no answer read in the turn that sends its call: all of them come by the loop."""
+    monkeypatch.setattr(session._core.port.link._glance, "_rest", 10**9)
 
 
 STEP = """\
@@ -60,9 +103,12 @@ def step(number, wait):
 
 async def under_way(session, task):
     """Start a call that takes long; return when it is on the short way, and its future."""
+    brain = session._core.port.brain
+    in_burst = brain.in_burst
     call = asyncio.ensure_future(task(1, 10_000))
     await asyncio.sleep(0)
-    assert session._core.port.brain._awaited is not None
+    assert brain._awaited is not None
+    assert isinstance(brain._awaited.line, BurstLine) is in_burst
     return call
 
 
@@ -70,26 +116,119 @@ async def answers(task):
     assert await asyncio.wait_for(task(20, 0), WITHIN) == 21
 
 
-def test_quick_calls_change_no_thread(run, monkeypatch):
+@pytest.mark.parametrize("glance", [True, False], ids=["read at once", "read by the loop"])
+def test_quick_calls_change_no_thread(run, monkeypatch, in_burst, glance):
     monkeypatch.setattr(lease, "LEASE_SECONDS", LONG)
 
     async def quick(session, step):
+        if glance:  # however busy the machine is
+            monkeypatch.setattr(fdlink, "GLANCE", LONG)
+            monkeypatch.setattr(session._core.port.link._glance, "_longest", LONG)
+            monkeypatch.setattr(session._core.port.link._glance, "_rest", 0)
+            monkeypatch.setattr(spin, "_possible", True)
+        else:
+            no_glance(session, monkeypatch)
         await step(1, 0)
-        threads, wakings = set(), []
-        device, loop = session._core.port.brain, asyncio.get_running_loop()
-        received, wake = device.received, loop.call_soon_threadsafe
-        monkeypatch.setattr(
-            device, "received", lambda data: (threads.add(threading.get_ident()), received(data))
-        )
+        wakings, readers = [], set()
+        brain, loop = session._core.port.brain, asyncio.get_running_loop()
+        kind = BurstLine if in_burst else short.Express
+        take, wake = kind.take, loop.call_soon_threadsafe
+
+        def taken(line, data):
+            readers.add(threading.get_ident())
+            return take(line, data)
+
+        monkeypatch.setattr(kind, "take", taken)
         monkeypatch.setattr(
             loop, "call_soon_threadsafe", lambda *args: (wakings.append(args), wake(*args))
         )
         for number in range(20):
             assert await step(number, 0) == number + 1
-        assert threads == {threading.get_ident()}
-        assert wakings == []
+        assert readers == {threading.get_ident()}
+        assert [each for each in wakings if each[0].__name__ != "_leave"] == []
+        assert brain.in_burst is in_burst
 
     run(quick)
+
+
+def test_however_quick_the_answers_are_the_loop_turns(run):
+    async def quick(_, step):
+        turns = []
+
+        async def other():
+            while True:
+                turns.append(1)
+                await asyncio.sleep(0)
+
+        task = asyncio.ensure_future(other())
+        for number in range(5 * core.IN_A_ROW):
+            assert await step(number, 0) == number + 1
+        task.cancel()
+        assert len(turns) >= 5
+
+    run(quick)
+
+
+def test_a_burst_of_awaited_calls_ends_in_time(run, monkeypatch, in_burst):
+    """Even where a call is under way each time that the clock is looked at."""
+    if not in_burst:
+        pytest.skip("it is about bursts")
+
+    async def many(session, step):
+        monkeypatch.setattr(bursts, "LONGEST", 0.02)
+        begun = []
+        begin = bursts.Bursts.begun
+        monkeypatch.setattr(
+            bursts.Bursts, "begun", lambda self, now: (begun.append(now), begin(self, now))
+        )
+        brain = session._core.port.brain
+        for number in range(10_000):
+            assert await step(number, 0) == number + 1
+            if len(begun) == 3:
+                break
+        assert len(begun) == 3
+        assert brain.port.board.burst == brain.port.board.boot
+
+    run(many)
+
+
+@pytest.mark.parametrize("glance", [True, False], ids=["read at once", "read by the loop"])
+def test_an_answer_may_come_in_pieces(run, monkeypatch, in_burst, glance):
+    kind = BurstLine if in_burst else short.Express
+    take = kind.take
+
+    def in_pieces(line, data):
+        return any(take(line, data[at : at + 1]) for at in range(len(data)))
+
+    async def pieces(session, step):
+        if not glance:
+            no_glance(session, monkeypatch)
+        monkeypatch.setattr(kind, "take", in_pieces)
+        for number in range(20):
+            assert await step(number, 0) == number + 1
+        assert session._core.port.brain.in_burst is in_burst
+
+    run(pieces)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda data: data[1:], lambda data: data[:-2] + b"7\x1e", lambda data: b"\x1eB" + data[1:]],
+)
+def test_a_damaged_answer_of_a_burst_is_asked_for_again(run_alone, monkeypatch, in_burst, damage):
+    if not in_burst:
+        pytest.skip("it is about bursts")
+
+    async def damaged(session, step):
+        with monkeypatch.context() as patch:
+            take = BurstLine.take
+            patch.setattr(BurstLine, "take", lambda self, data: take(self, damage(data)))
+            assert await step(5, 0) == 6
+        await answers(step)
+        assert await session("ran") == [0, 5, 20]
+        assert session._core.port.board.burst == ""
+
+    run_alone(damaged)
 
 
 def test_a_call_that_is_slow_prints_or_raises_runs_once_and_gives_its_answer(run):
@@ -167,7 +306,7 @@ def test_a_cancelled_task_interrupts_its_call(run):
         with pytest.raises(asyncio.CancelledError):
             await call
         await answers(step)
-        assert await session("ran") == [0, 1, 20]
+        assert await session("ran") in ([0, 1, 20], [0, 20])  # perhaps it was not begun yet
 
     run(cancelled)
 
@@ -186,18 +325,22 @@ def test_ctrl_c_while_it_is_sent_cancels_it(run, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             await step(1, 10_000)
         await answers(step)
-        assert await session("ran") == [0, 1, 20]
+        assert await session("ran") in ([0, 1, 20], [0, 20])
 
     run(interrupted)
 
 
-def test_an_interrupt_reaches_it(run):
+def test_an_interrupt_reaches_it(run, in_burst):
     async def interrupted(session, step):
         call = await under_way(session, step)
-        session._core.interrupt()
+        while not call.done():  # the first one may come before the call is begun
+            session._core.interrupt()
+            await asyncio.wait([call], timeout=0.1)
         with pytest.raises(klemheist.DeviceError, match="KeyboardInterrupt"):
-            await asyncio.wait_for(call, WITHIN)
+            await call
         await answers(step)
+        if in_burst:
+            await begin_burst(session)  # an interrupt is no damage
 
     run(interrupted)
 
@@ -224,7 +367,7 @@ def test_it_ends_with_its_session(run):
 
 
 @pytest.mark.parametrize("end", ["crashed", "killed"])
-def test_a_device_actor_that_ends_tells_it(run, end):
+def test_a_device_actor_that_ends_tells_it(run_alone, end):
     async def ends(session, step):
         call = await under_way(session, step)
         ref = session._core.port.brain.actor_ref
@@ -234,10 +377,10 @@ def test_a_device_actor_that_ends_tells_it(run, end):
         assert caught.value.maybe_executed
         await answers(step)
 
-    run(ends)
+    run_alone(ends)
 
 
-def test_a_crash_on_the_way_to_an_ordinary_call_tells_it_and_who_comes_next(run, monkeypatch):
+def test_a_crash_on_the_way_to_an_ordinary_call_tells_it_and_who_comes_next(run_alone, monkeypatch):
     def forged(*_):
         raise RuntimeError("forged")
 
@@ -251,7 +394,7 @@ def test_a_crash_on_the_way_to_an_ordinary_call_tells_it_and_who_comes_next(run,
                 await asyncio.wait_for(asyncio.ensure_future(waited(future)), WITHIN)
         await answers(step)
 
-    run(crashes)
+    run_alone(crashes)
 
 
 async def waited(future):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sys
 import time
 from contextlib import contextmanager
@@ -10,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from klemheist import DeviceError, LinkTimeout, SessionManager
-from klemheist.actors.device import bursts, device
+from klemheist import AsyncSessionManager, DeviceError, LinkTimeout, SessionManager
+from klemheist.actors.device import batch, bursts, device, short
 from klemheist.actors.device.call import Call
 from klemheist.actors.errors import DeviceMemoryError
 from klemheist.actors.session.remote import Namespace
@@ -40,9 +42,9 @@ LONG = 30.0
 @pytest.fixture
 def unhurried(monkeypatch):
     """On a busy machine a pause is no pause, and a slow answer is none."""
-    monkeypatch.setattr(bursts, "DRIVE_SECONDS", LONG)
+    monkeypatch.setattr(short, "DRIVE_SECONDS", LONG)
     monkeypatch.setattr(bursts, "LONGEST", LONG)
-    for module in (bursts, device):
+    for module in (bursts, device, short):
         monkeypatch.setattr(module, "PAUSE", LONG)
 
 
@@ -136,6 +138,27 @@ def test_values_come_and_go_as_they_are(url, unhurried):
 
 
 @BOARDS
+def test_awaited_calls_are_lines_of_bursts_too(url, unhurried):
+    async def awaited():
+        async with AsyncSessionManager() as manager, manager.session(url) as session:
+            same = session.task(source="def same(x): return x")
+            port = await manager.device(url)
+            for number in range(500):
+                assert await same(number) == number
+                if port.brain.in_burst:
+                    break
+            for value in (-1, 2**31, None, True, "a#'b", (1, (2,)), 1.5):
+                assert await same(value) == value
+            assert await asyncio.gather(*map(same, range(30))) == list(range(30))
+            assert [await same(number) for number in range(30)] == list(range(30))
+            assert port.brain.in_burst
+            assert await session("6 * 7") == 42
+            assert not port.brain.in_burst
+
+    asyncio.run(awaited())
+
+
+@BOARDS
 def test_any_number_of_arguments_is_a_line_of_the_burst(url, unhurried):
     with a_session(url) as (session, port):
         in_burst(session, port)
@@ -149,6 +172,23 @@ def test_any_number_of_arguments_is_a_line_of_the_burst(url, unhurried):
         for args in ((), (1,), (1, 2), ("x",), (1, "#", None)):
             assert count(*args) == len(args)
             assert port.brain.in_burst
+
+
+def test_what_is_submitted_in_a_burst_goes_out_together_after_it(unhurried, monkeypatch):
+    monkeypatch.setattr(batch, "QUICK", LONG)
+    with a_session("sim:") as (session, port):
+        same = in_burst(session, port)
+        for future in [same.submit(n) for n in range(3)]:  # which shows its pace
+            future.get()
+        for _ in range(2):
+            in_burst(session, port)
+            board, before = port.board, port.board.count
+            inbox = port.brain._actor_inbox
+            assert inbox.hold()
+            futures = [same.submit(n) for n in range(100)]
+            inbox.let_go()
+            assert [future.get() for future in futures] == list(range(100))
+            assert board.count == before + 1
 
 
 @BOARDS
@@ -191,9 +231,9 @@ def test_what_a_call_prints_is_output_and_its_answer_comes_behind(url, unhurried
 def test_a_call_that_takes_longer_becomes_an_ordinary_one(url, unhurried, monkeypatch):
     with a_session(url) as (session, port):
         same = in_burst(session, port)
-        monkeypatch.setattr(bursts, "DRIVE_SECONDS", 0.0)
+        monkeypatch.setattr(short, "DRIVE_SECONDS", 0.0)
         assert [same(number) for number in range(30)] == list(range(30))
-        monkeypatch.setattr(bursts, "DRIVE_SECONDS", LONG)
+        monkeypatch.setattr(short, "DRIVE_SECONDS", LONG)
         assert port.board.burst == port.board.boot
         in_burst(session, port)
 
@@ -213,7 +253,7 @@ def test_a_burst_ends_soon_after_its_last_call(url, unhurried, monkeypatch):
     with a_session(url) as (session, port):
         in_burst(session, port)
         session("1")
-        for module in (bursts, device):
+        for module in (bursts, device, short):
             monkeypatch.setattr(module, "PAUSE", 0.02)
         until = time.monotonic() + LONG
 
@@ -230,6 +270,21 @@ def test_a_burst_ends_soon_after_its_last_call(url, unhurried, monkeypatch):
         assert session("6 * 7") == 42
 
 
+def test_a_board_that_waits_for_a_line_sleeps(unhurried):
+    """It looks for one only for a moment: then it uses no processor."""
+    with a_session("sim:") as (session, port):
+        in_burst(session, port)
+        before = processor_seconds(port.link.pid)
+        time.sleep(0.5)
+        assert port.brain.in_burst
+        assert processor_seconds(port.link.pid) - before < 0.25
+
+
+def processor_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @BOARDS
 def test_a_call_past_its_deadline_is_interrupted_in_a_burst_too(url, unhurried, monkeypatch):
     with a_session(url) as (session, port):
@@ -244,7 +299,7 @@ def test_a_call_past_its_deadline_is_interrupted_in_a_burst_too(url, unhurried, 
 
         assert forever(0) == 1
         same = in_burst(session, port)
-        monkeypatch.setattr(bursts, "DRIVE_SECONDS", 0.003)
+        monkeypatch.setattr(short, "DRIVE_SECONDS", 0.003)
         with pytest.raises(LinkTimeout):
             forever.with_options(timeout=0.5)(1)
         assert same(5) == 5
@@ -283,11 +338,11 @@ def damaged_calls(session, port, tick, damages, monkeypatch):
 
 
 def test_a_damaged_line_is_no_call(unhurried, counting, monkeypatch):
-    begin = bursts.BurstCall._begin
+    begin = bursts.BurstLine.begin
 
     def damage(change):
         def act(patch):
-            patch.setattr(bursts.BurstCall, "_begin", lambda self: change(begin(self)))
+            patch.setattr(bursts.BurstLine, "begin", lambda self: change(begin(self)))
 
         return act
 
@@ -306,23 +361,23 @@ def test_a_damaged_line_is_no_call(unhurried, counting, monkeypatch):
 
 def test_a_line_that_comes_twice_is_one_call(unhurried, counting, monkeypatch):
     session, port, tick = counting
-    begin = bursts.BurstCall._begin
+    begin = bursts.BurstLine.begin
     before = session("len(ticks)")
     in_burst(session, port)
     with monkeypatch.context() as patch:
-        patch.setattr(bursts.BurstCall, "_begin", lambda self: begin(self) * 2)
+        patch.setattr(bursts.BurstLine, "begin", lambda self: begin(self) * 2)
         assert tick(1) == 1
     assert tick(2) == 2
     assert session("len(ticks)") == before + 2
 
 
 def test_a_damaged_answer_is_asked_for_again(unhurried, counting, monkeypatch):
-    take = bursts.BurstCall._take
-    monkeypatch.setattr(bursts, "DRIVE_SECONDS", 0.2)
+    take = bursts.BurstLine.take
+    monkeypatch.setattr(short, "DRIVE_SECONDS", 0.2)
 
     def damage(change):
         def act(patch):
-            patch.setattr(bursts.BurstCall, "_take", lambda self, data: take(self, change(data)))
+            patch.setattr(bursts.BurstLine, "take", lambda self, data: take(self, change(data)))
 
         return act
 
