@@ -31,6 +31,8 @@ _TOO_MUCH: Final = (b"MemoryError", b"recursion depth")
 SLICE: Final = 256
 """Items of such an answer that are asked for at a time, fewer where they do not fit."""
 LEAST_SLICE: Final = 4
+_LET_GO: Final = b"_k(-1,'S')[0].update(A=0);_k(-1,'gc').collect()"
+"""What frees the room of an answer that is here, all of it."""
 TOGETHER: Final = 16
 """Entries of the function table that are freed in one expression."""
 _CLEAR: Final = b"_k(-1,'B').clear();print(len(_k(-1,'B')))"
@@ -111,9 +113,11 @@ def _answered(
         yield from complete(board)
     if any(sign in error for sign in _TOO_MUCH):
         text = yield from _in_slices(board)
+        if board.burst or not text:
+            yield from drop_bursts(board)  # the next one may fit then
         if text:
+            yield from exchange(_LET_GO)
             return Reply(frame=Frame(sentinel, kind, text))
-        yield from drop_bursts(board)
     return (yield from exchange(again, sentinel))
 
 

@@ -427,7 +427,7 @@ def test_where_room_is_short_a_deployment_gets_that_of_the_bursts(unhurried, mon
         assert [same(number) for number in range(30)] == list(range(30))
 
 
-def test_a_long_answer_comes_in_slices_beside_bursts_and_no_call_runs_twice(unhurried):
+def test_a_long_answer_comes_beside_bursts_and_no_call_runs_twice(unhurried):
     with a_session("microbit:") as (session, port):
         same = in_burst(session, port)
         session.execute("calls = 0")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 FREE = "__import__('gc').collect() or __import__('gc').mem_free()"
 
 
@@ -18,12 +20,14 @@ def tasks_of(session, count):
 
 
 def test_sessions_with_functions_take_no_memory_of_the_smallest_board_once_they_have_ended(manager):
-    free = set()
+    free = []
     for _ in range(8):
         with manager.session("microbit:") as session:
             assert [task(1) for task in tasks_of(session, 3)] == [1, 2, 3]
-            free.add(session(FREE))
-    assert max(free) - min(free) < 100, "one session takes more, and there is room for forty"
+            free.append(session(FREE))
+    less = [before - after for before, after in pairwise(free) if before > after]
+    assert len(less) <= 1, "once it may take some: bursts are tried after quick calls"
+    assert sum(less) < 500, "there is room for forty"
 
 
 def test_a_session_of_very_many_functions_is_dropped_in_several_calls(manager):
