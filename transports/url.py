@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote, urlencode
 
 from klemheist.transports.errors import UnknownScheme
@@ -40,6 +41,8 @@ _BOARD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SIZE = re.compile(r"(\d+)([kKmM]?)")
 _SIZE_UNITS = {"": 1, "k": 1024, "m": 1024 * 1024}
 _MAX_PORT = 65535
+_KNOWN = 256
+"""Texts whose value is remembered: whoever gets a session by its device's URL does so often."""
 _MIN_HEAP_BYTES = 32 * 1024
 _MAX_HEAP_BYTES = 512 * 1024 * 1024
 
@@ -85,7 +88,11 @@ def parse_url(text: str) -> DeviceURL:
     """
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise UnknownScheme(f"{text!r} is no device URL; use {_USES}")
-    text = text.strip()
+    return _parsed(text.strip())
+
+
+@lru_cache(_KNOWN)
+def _parsed(text: str) -> DeviceURL:
     if _COM_PORT.fullmatch(text):
         return _serial(text.upper(), text, "")
     found = _SCHEME.fullmatch(text)

@@ -22,7 +22,7 @@ WINDOW: Final = 8
 """Calls in one batch, at least, where so many wait and fit (DESIGN 3.2)."""
 QUICK: Final = 0.005
 """Seconds that a call may take, at its task's pace, to share a batch."""
-MOST: Final = 64
+MOST: Final = 128
 """Calls in one batch of those so quick that all take no longer than `WINDOW` of others."""
 TOGETHER: Final = 1.0
 """Seconds that the deadlines of calls in one batch lie apart at most: the first one ends it."""

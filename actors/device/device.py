@@ -235,8 +235,14 @@ class Device(ShortWay):
                 self._watch.by(call.deadline)
 
     def _next(self) -> None:
-        """Begin the next call, if the device is up and has nothing to do."""
+        """Begin the next call, if the device is up and has nothing to do.
+
+        A burst ends before: those that come meanwhile may then go out together.
+        """
         while self.port.state is DeviceState.UP and not self._runner.active:
+            if self._talk.listening and self._intake:
+                self.begin(leave(), self._looked, patience=PATIENCE)
+                continue
             call = self._intake.take(self._watch.now())
             if call is None:
                 return

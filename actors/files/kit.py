@@ -20,10 +20,10 @@ from typing import Final, NamedTuple
 
 PRIME: Final = 2**61 - 1
 """A checksum has 61 bits: it stands for a file's contents in the manifest."""
-STREAM_BLOCK: Final = 65536
+STREAM_BLOCK: Final = 122880
 """Bytes that one streamed call carries."""
-STREAMED: Final = 4096
-"""The same of a stream, where there is memory enough: the fewer, the faster."""
+_HEADS: Final = 4096
+"""Bytes of orders for which there is room beside them."""
 MIX: Final = 65599
 BLOCK: Final = 256
 """Bytes that a checksum takes at once: larger ones leave larger holes in the device's memory."""
@@ -41,11 +41,6 @@ DIRECTORY_SIZE: Final = -1
 SOURCE: Final = f"""\
 import os,sys
 YF={{}}
-def YC(b,s={BLOCK}):
- x=y=0;b=memoryview(b)
- for j in range(0,len(b),s):
-  x+=int.from_bytes(b[j:j+s],'little');y+=x
- return(x*{MIX}+y)%{PRIME}
 def YV(p,n):
  x=y=k=0
  with open(p,'rb')as f:
@@ -65,7 +60,7 @@ def YO(p,n):
   except OSError:
    if n!={MAKE_DIRECTORY}:return
   raise
-def YM(h,b):
+def YM(h,b,w=0):
  k=0;r=[];b=memoryview(b)
  for p,o,n,t in eval(h):
   if n<0:
@@ -81,8 +76,10 @@ def YM(h,b):
     m=f.write(d)if n else 0
    if m is not None and m<n:raise OSError('ENOSPC')
   with open(p,'rb')as f:
-   f.seek(o)
-   if d!=f.read(n):raise OSError('it keeps other bytes; write it again')
+   f.seek(o);v=w or memoryview(bytearray(n or 1))
+   for j in range(0,n,len(v)):
+    c=v[:n-j];m=len(c)
+    if f.readinto(c)<m or d[j:j+m]!=c:raise OSError('it keeps other bytes; write it again')
   if t:
    if p!=t:os.rename(p,t)
    r.append(os.stat(t)[8])
@@ -110,9 +107,12 @@ def YS(p,m):
  return YA(p or'/'),YT(m),YL(p)
 def YP():
  try:
+  from binascii import crc32;s=hasattr(sys.stdin,'buffer')
+ except ImportError:s=False
+ try:
   import deflate,io;d=deflate.DeflateIO is not None
  except(ImportError,AttributeError):d=False
- return hasattr(sys.stdin,'buffer'),d,getattr(sys.implementation,'_mpy',-1)
+ return s,d,getattr(sys.implementation,'_mpy',-1)
 def YR(p,o,n):
  t=os.stat(p)
  if t[0]&0xf000==0x4000:raise OSError('EISDIR')
@@ -120,20 +120,23 @@ def YR(p,o,n):
   f.seek(o);b=f.read(n)
  return b,t[6],t[8]
 """
-"""YF: open files by number; of smaller devices. YC: checksum. YV: length and checksum of a file's
-beginning. YM: a batch; YO: an act of it. YA: free bytes. YL: all names below a directory; YS: the
+"""YF: open files by number; of smaller devices. YV: length and checksum of a file's beginning.
+YM: a batch; YO: an act of it. YA: free bytes. YL: all names below a directory; YS: the
 same with the manifest, YT. YP: what else the device can do. YR: a piece."""
 
 STREAM_SOURCE: Final = f"""\
+from binascii import crc32
 def YU(z,g,h,n,c):
- R=sys.stdin.buffer;G=R.read(g);p=-1;b=bytearray(n);R.readinto(b)
+ R=sys.stdin.buffer;G=R.read(g);p=-1
+ b=YB[:n]if n<=len(YB)else memoryview(bytearray(n))
+ R.readinto(b)
  for j in G:
   p+=j-5;b[p]^=128
- if YC(b,{STREAMED})!=c:
+ if crc32(b,h)!=c:
   print(z,0);return
- print(z,YM(bytes(b[:h]),memoryview(b)[h:]))
+ print(z,YM(bytes(b[:h]),b[h:],YW))
 def YG(z,p,o,n):
- W=sys.stdout.buffer.write;b=memoryview(YB)[:n];s=k=t=0
+ W=sys.stdout.buffer.write;b=YB[:n];s=k=t=0
  try:
   t=os.stat(p)
   with open(p,'rb')as f:
@@ -141,11 +144,13 @@ def YG(z,p,o,n):
  finally:
   W(b);W(b)
  W(b'%d,%d,%d,%d'%(z,k,t[6],t[8]))
-YB=bytearray({STREAM_BLOCK})
+YB=memoryview(bytearray({STREAM_BLOCK + _HEADS}));YW=memoryview(bytearray(4096))
 """
-"""What streams need where input waits until it is read: YU takes a batch from standard input. YG
-writes `n` bytes to standard output, as many of them as there are from a file, twice: on such a link
-that takes less time than any checksum would. `z` is said again, so that no other answer passes."""
+"""What streams need where input waits until it is read: YU takes a batch from standard input, whose
+check begins with the length of its orders. YG writes `n` bytes to standard output, as many of them
+as there are from a file, twice: on such a link that takes less time than any checksum would. `z` is
+said again, so that no other answer passes. Neither leaves garbage: a collection there takes longer
+than all of a block's proof. YB: a block; YW: what is read back of it."""
 EVERY_BYTE: Final = bytes(range(256))
 SAY_EVERY_BYTE: Final = b"W=__import__('sys').stdout.buffer.write;W(bytes(range(256)));del W"
 """Shows a line that changes some bytes always: two copies of them would be alike."""

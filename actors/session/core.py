@@ -53,8 +53,6 @@ _at_once = itertools.count(1)
 _Options = tuple[float | None, bool]
 """A call's timeout, and whether it is idempotent."""
 
-_PLAIN = (int, str, bytes, bool, type(None))
-
 Start: TypeAlias = "Callable[[Callable[[bytes], object] | None], Future[Any]]"
 """Starts a call whose output goes to this callable."""
 
@@ -167,11 +165,10 @@ class SessionCore(SessionSetups):
         Raises:
             ArgumentError: an argument cannot be sent; nothing was.
         """
-        passed = None
-        if kwargs or not all(type(each) in _PLAIN for each in args):
-            passed = passed_to(self, args, kwargs)  # refused here, before anything waits or is sent
+        plain = not kwargs and is_plain(args)
+        # What cannot be sent is refused here, before anything waits.
+        passed = None if plain else passed_to(self, args, kwargs)
         namespace = self.namespace
-        together = not kwargs and self.meter is None and is_plain(args)
 
         def procedure(board: Board) -> Procedure[Any]:
             if passed is not None:
@@ -184,7 +181,7 @@ class SessionCore(SessionSetups):
             timeout=timeout,
             idempotent=idempotent,
             on_output=on_output,
-            task=self._many(source) if together else None,
+            task=self._many(source) if plain and self.meter is None else None,
             arguments=args,
         )
 

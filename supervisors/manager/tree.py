@@ -100,8 +100,10 @@ class ManagerTree:
     def session_on(self, url: str) -> SessionCore | None:
         """Return the newest live session on this device (SES-007)."""
         key = parse_url(url).key
-        found = [core for core in self.sessions.live() if core.port.url == key]
-        return found[-1] if found else None
+        for core in reversed(self.sessions.all()):
+            if core.port.url == key and core.is_active:
+                return core
+        return None
 
     @property
     def is_started(self) -> bool:

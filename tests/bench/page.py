@@ -63,7 +63,7 @@ Absolute times are this machine's, on this day: read the ratios, which are all o
   chooses, both may share a core that stays warm; on `sim:` a bare call then takes 35 µs instead of
   56, and ours 87 instead of 98.
 - **Klemheist**: `f(1)`, a `session.task`, with all of it on: verified frame, deadline,
-  supervision, tracking. *Submitted at once*: what waits is sent up to 64 calls at a time, in one
+  supervision, tracking. *Submitted at once*: what waits is sent up to 128 calls at a time, in one
   line of at most the board's credit: 60 bytes on `microbit:`, which holds 20 calls of one digit.
 - **Belay, mpremote**: as libraries (`device.task`; `SerialTransport.exec`), on a pseudo-terminal
   bridge to a fresh board of the same kind. The bridge's own cost is the row below; on `sim:` it

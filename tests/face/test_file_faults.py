@@ -136,16 +136,17 @@ def folder(tmp_path):
 
 
 def test_an_upload_goes_on_from_the_last_piece_that_is_there(session, board):
-    """200 KB in 7 pieces; the link is lost at the fifth, twice."""
+    """800 KB in 7 pieces; the link is lost after some of them, twice."""
+    data = LARGE * 4
     for after in (False, True):
         board.taken = 0
-        board.cut(8, after=after)  # free space, then pieces of 32 KB, each in one or two messages
+        board.cut(8, after=after)  # free space, then pieces of 120 KB, each in some messages
 
-        session.files.write("/large", LARGE)
+        session.files.write("/large", data)
 
         assert board.left == -1
-        assert board.taken < len(LARGE) * 1.4
-        assert session.files.read("/large") == LARGE
+        assert board.taken < len(data) * 1.4
+        assert session.files.read("/large") == data
         assert [each.name for each in session.files.list()] == ["large"]
 
 
@@ -207,8 +208,8 @@ def test_a_sync_outlives_the_loss_of_its_link_in_any_phase(session, board, folde
 
 
 def test_a_large_file_of_a_sync_goes_on_where_it_was(session, board, tmp_path):
-    """400 KB in 7 pieces; the link is lost at the sixth."""
-    (tmp_path / "large").write_bytes(LARGE * 2)
+    """800 KB in 7 pieces; the link is lost at a late one."""
+    (tmp_path / "large").write_bytes(LARGE * 4)
     session.files.mkdir("/app")
     board.taken = 0
     board.cut(12)
@@ -216,8 +217,8 @@ def test_a_large_file_of_a_sync_goes_on_where_it_was(session, board, tmp_path):
     session.files.sync(tmp_path, "/app")
 
     assert board.left == -1
-    assert board.taken < 2 * len(LARGE) * 1.4
-    assert on_device(session, "/app")["large"] == LARGE * 2
+    assert board.taken < 4 * len(LARGE) * 1.4
+    assert on_device(session, "/app")["large"] == LARGE * 4
 
 
 @pytest.mark.parametrize("at", [2, 4])
@@ -252,13 +253,13 @@ def test_a_board_killed_before_the_rename_keeps_whole_files(tmp_path, monkeypatc
 
 
 def test_a_disk_that_is_full_in_mid_write_is_told_and_left_as_it_was(session):
-    """The disk does not say what is free, and takes 100,000 bytes."""
+    """The disk does not say what is free, and takes 150,000 bytes."""
     session.files.write("/old", b"old")
     session("import __main__; agent = __main__._k(-1, 'X')")
     session("agent('def YA(p):return -1', 0)")
     session.execute(f"agent({FULL!r}, 0)")
     try:
-        with pytest.raises(DeviceDiskFullError, match=r"/old: 200000 bytes are needed, 65536 are"):
+        with pytest.raises(DeviceDiskFullError, match=r"/old: 200000 bytes are needed, 122880 are"):
             session.files.write("/old", LARGE)
     finally:
         session("agent('del open', 0)")
@@ -276,10 +277,10 @@ def open(path, mode):
         def __enter__(self): return self
         def __exit__(self, *_): file.close()
         def seek(self, at): return file.seek(at)
-        def read(self, size): return file.read(size)
+        def readinto(self, room): return file.readinto(room)
         def write(self, data):
             taken[0] += len(data)
-            if taken[0] > 100000: raise OSError(51)
+            if taken[0] > 150000: raise OSError(51)
             return file.write(data)
     return File()
 """

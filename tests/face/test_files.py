@@ -164,7 +164,7 @@ def open(path, mode):
         def __enter__(self): return self
         def __exit__(self, *_): self.file.close()
         def seek(self, at): return self.file.seek(at)
-        def read(self, size): return self.file.read(size)
+        def readinto(self, room): return self.file.readinto(room)
         def write(self, data): return self.file.write(bytes(data)[:-1] + b"?")
     return File()
 """

@@ -17,8 +17,11 @@ RESET_WITHIN: Final = 3.0
 RESET_ATTEMPTS: Final = 3
 UNLIMITED: Final = 1 << 20
 """The credit of a board that reads whatever comes: the embedded one."""
-PROBE: Final = b"import sys as _k;print(*(_k.platform,_k.implementation)*2)"
-"""What a board is asked before anything else; `_k` is the agent's own name, so nothing is left."""
+PREPARE: Final = b"import sys as _k"
+PROBE: Final = b"print(end='%s %s '%(_k.platform,_k.implementation)*2)"
+"""What a board is asked before anything else; `_k` is the agent's own name, so nothing is left.
+It is said in one piece: a board that has just started sends each piece by itself, and `print` cuts
+an implementation into some thirty. In one line with what prepares it, it would be too long."""
 EMBEDDED: Final = "webassembly"
 """The platform of the embedded board."""
 FACTS: Final = f"{FREE}*2+(1+1e-9==1)"
@@ -110,6 +113,7 @@ def _identity() -> Procedure[str]:
     `webassembly` wedges when it is asked for raw paste.
     """
     for _ in range(ATTEMPTS):
+        yield from exchange(PREPARE)
         reply = yield from exchange(PROBE)
         text = twice(reply.output.strip())
         if reply.ended and text.endswith(b")"):

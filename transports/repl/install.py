@@ -18,7 +18,7 @@ LONG: Final = 4096
 """Bytes of a line, and of a statement, for a board that reads whatever comes."""
 COLLECT: Final = b"__import__('gc').collect()"
 _HAND_OVER: Final = b"_k=_a['k'];del _a;"
-_SAY_SO: Final = b"print('_a'not in globals()and callable(_k)and %d)" % FIRST_STATEMENT
+_SAY_SO: Final = b"print(end=str('_a'not in globals()and callable(_k)and %d))" % FIRST_STATEMENT
 
 
 class _Full(Exception):  # noqa: N818 -- a signal within this module

@@ -118,7 +118,7 @@ def _is_plain(value: object, depth: int) -> bool:
     if kind is tuple or kind is list:
         if depth >= MAX_DEPTH:
             return False
-        for item in value:  # type: ignore[attr-defined]  # noqa: SIM110 -- all() takes 1 µs more
+        for item in value:  # type: ignore[attr-defined]  # noqa: SIM110 -- `all` takes thrice as long
             if not _is_plain(item, depth + 1):
                 return False
         return True

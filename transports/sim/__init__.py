@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +32,9 @@ __all__ = ["HOST", "SimLink", "board_folder", "find_node", "host_command", "inte
 HOST = Path(__file__).with_name("host.mjs")
 _FLAGS: Final = ("--v8-pool-size=1",)
 """One thread compiles in the background: four keep the interpreter, and us, from the processor."""
+_PIPE_BYTES: Final = 1 << 18
+"""What each pipe holds, where the system lets us say: all that one call carries of a file. Else who
+writes waits in its midst until who reads has been woken, and has made room."""
 _KERNEL_WATCHES: Final = sys.platform == "linux"
 """Whether the kernel can kill a process when a pipe ends (F_SETSIG)."""
 
@@ -146,6 +150,10 @@ def _start(
     """Start the host on pipes; return it, and our ends for reading and writing."""
     input_read, input_write = os.pipe()
     output_read, output_write = os.pipe()
+    if _KERNEL_WATCHES:
+        for end in (input_write, output_write):
+            with suppress(OSError):  # its user has many pipes: as they are, they do
+                fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     try:
         process = subprocess.Popen(  # noqa: S603 - our own host, no shell
             command,

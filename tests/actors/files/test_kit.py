@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import zlib
 
 import pytest
 from hypothesis import example, given
@@ -31,6 +32,11 @@ def device():
     return names
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("kit") / "file"
+
+
 @given(HARD)
 @example(b"\x04" + b"\x84" * 1000 + b"\x03")
 @example(b"x" * 249 + b"\x03" + b"x" * 249 + b"\x03" + b"x" * 250 + b"\x03")
@@ -46,9 +52,10 @@ def test_a_stream_holds_no_byte_that_drives_a_repl_and_comes_back_whole(data):
 
 
 @given(st.binary(max_size=2000))
-def test_both_halves_have_the_same_checksum(device, data):
-    assert device["YC"](data) == kit.checksum(data)
-    assert device["YC"](data, 64) == kit.checksum(data, 64)
+def test_both_halves_have_the_same_checksum(device, place, data):
+    place.write_bytes(data)
+
+    assert device["YV"](str(place), 2000) == (len(data), kit.checksum(data))
 
 
 @given(st.binary(min_size=1, max_size=1500), st.integers(0), st.integers(1, 255))
@@ -130,8 +137,6 @@ def test_a_batch_is_cut_without_loss(sizes, most):
 
 
 def test_what_is_compressed_fits_a_small_window():
-    import zlib
-
     data = b"klemheist" * 500
 
     small = kit.deflated(data)
@@ -139,19 +144,27 @@ def test_what_is_compressed_fits_a_small_window():
     assert zlib.decompress(small, kit.WINDOW_BITS) == data
 
 
-def test_a_streamed_batch_that_was_damaged_is_not_carried_out(
-    device, tmp_path, monkeypatch, capsys
+@pytest.mark.parametrize("size", [3, kit.STREAM_BLOCK + 9000])
+def test_a_streamed_batch_is_carried_out_if_it_is_whole(
+    device, tmp_path, monkeypatch, capsys, size
 ):
-    head = kit.header([Order(f"{tmp_path}/a.0~", 0, 3, f"{tmp_path}/a")])
-    body = head + b"abc"
+    data = bytes(range(256)) * (size // 256 + 1)
+    head = kit.header([Order(f"{tmp_path}/a.0~", 0, size, f"{tmp_path}/a")])
+    body = head + data[:size]
     gaps, masked = kit.masked(body)
-    stdin = io.TextIOWrapper(io.BytesIO(gaps + masked[:-1] + b"?"))
-    monkeypatch.setattr(sys, "stdin", stdin)
 
-    device["YU"](-1000, len(gaps), len(head), len(body), kit.checksum(body, kit.STREAMED))
+    def take(sent, head_size):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gaps + sent)))
+        check = zlib.crc32(body, len(head))
+        device["YU"](-1000, len(gaps), head_size, len(body), check)
+        return capsys.readouterr().out
 
-    assert capsys.readouterr().out == "-1000 0\n"
+    assert take(masked[:-1] + b"?", len(head)) == "-1000 0\n"
+    assert take(masked, len(head) - 1) == "-1000 0\n"
     assert list(tmp_path.iterdir()) == []
+
+    assert take(masked, len(head)).startswith("-1000 [")
+    assert (tmp_path / "a").read_bytes() == data[:size]
 
 
 @pytest.mark.parametrize(

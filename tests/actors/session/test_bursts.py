@@ -12,8 +12,13 @@ from pathlib import Path
 
 import pytest
 
+<<<<<<< HEAD
 from klemheist import AsyncSessionManager, DeviceError, LinkTimeout, SessionManager
 from klemheist.actors.device import bursts, device, short
+=======
+from klemheist import DeviceError, LinkTimeout, SessionManager
+from klemheist.actors.device import batch, bursts, device
+>>>>>>> main
 from klemheist.actors.device.call import Call
 from klemheist.actors.errors import DeviceMemoryError
 from klemheist.actors.session.remote import Namespace
@@ -172,6 +177,23 @@ def test_any_number_of_arguments_is_a_line_of_the_burst(url, unhurried):
         for args in ((), (1,), (1, 2), ("x",), (1, "#", None)):
             assert count(*args) == len(args)
             assert port.brain.in_burst
+
+
+def test_what_is_submitted_in_a_burst_goes_out_together_after_it(unhurried, monkeypatch):
+    monkeypatch.setattr(batch, "QUICK", LONG)
+    with a_session("sim:") as (session, port):
+        same = in_burst(session, port)
+        for future in [same.submit(n) for n in range(3)]:  # which shows its pace
+            future.get()
+        for _ in range(2):
+            in_burst(session, port)
+            board, before = port.board, port.board.count
+            inbox = port.brain._actor_inbox
+            assert inbox.hold()
+            futures = [same.submit(n) for n in range(100)]
+            inbox.let_go()
+            assert [future.get() for future in futures] == list(range(100))
+            assert board.count == before + 1
 
 
 @BOARDS

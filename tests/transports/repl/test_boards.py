@@ -238,16 +238,16 @@ def test_calls_over_a_line_that_damages_both_ways_are_right_or_refused(url):
 # --- attaching, resets, the ladder ---
 
 
-def test_a_first_attachment_takes_four_round_trips_and_one_to_a_known_firmware_two(monkeypatch):
-    """The prompt, the question what it is, the agent, and what differs from board to board."""
+def test_a_first_attachment_takes_five_round_trips_and_one_to_a_known_firmware_two(monkeypatch):
+    """The prompt, what it is (in two), the agent, and what differs from board to board."""
     with LinkDriver("sim:") as driver:
         asked, answer, board = [], driver._answer, driver.talk.board
         monkeypatch.setattr(driver, "_answer", lambda step: asked.append(step) or answer(step))
         driver.attach()
-        assert len(asked) == 4
+        assert len(asked) == 5
         board.boot = ""
         driver.run(attach(board, boot="b", count=1, firmware=driver.firmware, familiar=True))
-        assert len(asked) == 4 + 2
+        assert len(asked) == 5 + 2
 
 
 def test_attaching_again_finds_the_same_boot_and_all_that_lives_there(driver):
