@@ -12,13 +12,8 @@ from pathlib import Path
 
 import pytest
 
-<<<<<<< HEAD
 from klemheist import AsyncSessionManager, DeviceError, LinkTimeout, SessionManager
-from klemheist.actors.device import bursts, device, short
-=======
-from klemheist import DeviceError, LinkTimeout, SessionManager
-from klemheist.actors.device import batch, bursts, device
->>>>>>> main
+from klemheist.actors.device import batch, bursts, device, short
 from klemheist.actors.device.call import Call
 from klemheist.actors.errors import DeviceMemoryError
 from klemheist.actors.session.remote import Namespace
