@@ -50,6 +50,12 @@ class ThreadRecord:
     timer: Timer | None = None
     """Of the next step."""
 
+    def rest(self) -> None:
+        """Wait for no next step."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
 
 class ThreadCleaner(Cleaner):
     """The thread tracker of one session."""
@@ -64,8 +70,10 @@ class ThreadCleaner(Cleaner):
             self.keep_watch(entry)
 
     def on_exit(self, reason: object) -> None:  # noqa: ARG002 -- a hook
-        """Listen no more."""
+        """Listen no more, and step no more: the next incarnation, if there is one, goes on."""
         self._unlisten()
+        for entry in self.core.ledger.entries(self.kind):
+            entry.held.rest()
 
     def keep_watch(self, entry: Entry) -> None:
         """Begin to run the steps of a thread that was started."""
@@ -77,8 +85,7 @@ class ThreadCleaner(Cleaner):
 
     def _later(self, delay: float, entry: Entry) -> None:
         record: ThreadRecord = entry.held
-        if record.timer is not None:
-            record.timer.cancel()  # one chain of steps for each thread
+        record.rest()  # one chain of steps for each thread
         record.timer = TIMERS.call_later(max(delay, 0.0), self.post, self._step, entry, record.boot)
 
     def _step(self, entry: Entry, boot: str) -> None:
@@ -173,6 +180,7 @@ class ThreadCleaner(Cleaner):
     def undo(self, entry: Entry, deadline: float) -> None:
         """Ask the thread to end, until it has or its grace is over."""
         record: ThreadRecord = entry.held
+        record.rest()
         if record.source is None:
             self.report(entry, None)
             return

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from klemheist import BackgroundThreadInfo, CapabilityError, ResourceCleanupError
+from klemheist.actors.session.ledger import EntryKind
 
 from .conftest import HOST
 
@@ -64,6 +65,19 @@ def test_the_end_of_a_session_stops_its_threads(manager, host, within):
                 assert seen == {0, 1}
             assert session.resources.get_active_threads() == ()
             assert len(levels(watcher, 10)) == 1
+
+
+@pytest.mark.req("SES-053")
+def test_nothing_waits_for_the_next_step_of_a_thread_whose_session_has_ended(manager, within):
+    """Its timer kept a thread of ours alive beyond the manager's end."""
+    session = manager.create_session("sim:")
+    session.thread(source="def waits():\n while True:\n  yield 600")()
+    (entry,) = session._core.ledger.entries(EntryKind.THREAD)
+    soon = time.monotonic() + 60
+    assert within(lambda: (timer := entry.held.timer) is not None and timer.when > soon)
+    timer = entry.held.timer
+    session.close()
+    assert not timer.active
 
 
 @pytest.mark.req("SES-052")
