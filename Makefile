@@ -41,12 +41,13 @@ bench: build/.installed-bench boards  ## against the bare link, Belay and mpremo
 docs: build/.installed-test  ## write docs/reference from the docstrings
 	$(BIN)/python docs/generate.py
 
-soak: build/.installed-test boards  ## long rounds: 200 faults, 20,000 endings of sessions, 100,000 crashes in a tree, 20,000 calls
+soak: build/.installed-test boards  ## long rounds: 200 faults, 20,000 endings of sessions, 100,000 crashes in a tree, 20,000 calls, 5,000 interrupts
 	@$(FETCH_BOARD)
 	$(BIN)/python -m tests.faults.round --faults 200 $(ARGS)
 	$(BIN)/python -m tests.endings.round --endings 20000
 	$(BIN)/python -m tests.supervisors.crash_round
 	$(BIN)/python -m tests.faults.endurance
+	$(BIN)/python -m tests.faults.interrupts --interrupts 5000
 
 clean:  ## remove what was built or installed here
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
+import re
 import types
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _OURS: Final = {"task", "thread", "setup", "teardown"}
 _WAY_OUT: Final = 'pass it as text: s.task(source="def name(...): ...")'
+
+_BEFORE: Final = re.compile(r"(?:\s|#.*)*")
+"""What may stand before an expression; MicroPython's `eval` takes no comment there."""
 
 _Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -53,6 +57,8 @@ class Source:
     filename: str
     is_generator: bool
     parameters: tuple[str, ...]
+    names: frozenset[str] = frozenset()
+    """What it uses of the names around it, by and large: other tasks may be among them."""
     rows: tuple[str, ...] = field(default=(), repr=False)
     """For each line of `text` the host's own line, for tracebacks."""
     hash: str = field(init=False)
@@ -144,6 +150,13 @@ def is_expression(code: str) -> bool:
     return True
 
 
+def bare_expression(code: str) -> tuple[str, int]:
+    """Return an expression without the comments and empty lines before it, and its first line."""
+    skipped = _BEFORE.match(code)
+    start = skipped.end() if skipped else 0
+    return code[start:].rstrip(), code.count("\n", 0, start) + 1
+
+
 def check_syntax(code: str, *, filename: str = "<code>") -> None:
     """Refuse what no device could compile.
 
@@ -229,6 +242,7 @@ class _Located:
                 isinstance(each, ast.Yield | ast.YieldFrom) for each in _own_nodes(self.node)
             ),
             parameters=_parameters(self.node.args),
+            names=_used(self.node),
             rows=tuple(self.page.row(line) for line in small.line_map),
         )
 
@@ -252,7 +266,8 @@ class _Located:
                     f"{name}: nonlocal {', '.join(each.names)} does not exist on the device; "
                     "use global"
                 )
-        free = [each for each in function.__code__.co_freevars if each != name]
+        cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+        free = [each for each, cell in cells.items() if each != name and not _is_task(each, cell)]
         if free:
             raise SourceUnavailable(
                 f"{name} uses {', '.join(free)} of the function around it, which the device does "
@@ -282,6 +297,22 @@ def _own_nodes(function: _Function) -> Iterator[ast.AST]:
         yield node
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
             waiting += ast.iter_child_nodes(node)
+
+
+def _used(function: _Function) -> frozenset[str]:
+    """Names that a function reads and does not bind itself."""
+    names = [each for each in ast.walk(function) if isinstance(each, ast.Name)]
+    bound = {each.id for each in names if not isinstance(each.ctx, ast.Load)}
+    return frozenset(each.id for each in names) - bound - {*_parameters(function.args)}
+
+
+def _is_task(name: str, cell: types.CellType) -> bool:
+    """Whether a variable is a task of that name, which is sent with whoever uses it."""
+    try:
+        source = inspect.getattr_static(cell.cell_contents, "source", None)  # asks no device
+    except ValueError:  # nothing is there yet
+        return False
+    return isinstance(source, Source) and source.name == name
 
 
 def _parameters(args: ast.arguments) -> tuple[str, ...]:

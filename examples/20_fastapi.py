@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import StreamingResponse
 
 from klemheist import AsyncSession, AsyncSessionManager, DeviceError, LinkError
 
@@ -55,6 +56,20 @@ async def once(code: str, session: OwnSession) -> dict[str, object]:
     return {"names": await session.execute("sorted(globals())")}
 
 
+@app.get("/stream")
+async def stream(code: str, manager: Manager) -> StreamingResponse:
+    async def printed() -> AsyncIterator[bytes]:
+        async with manager.session(DEVICE) as session:  # a client that goes ends it, and the code
+            output = session.output()
+            call = session.submit(code)
+            call.add_done_callback(lambda _: output.close())
+            async for piece in output:
+                yield piece
+            await call  # what the code raised
+
+    return StreamingResponse(printed())
+
+
 if __name__ == "__main__":
     from fastapi.testclient import TestClient
 
@@ -65,4 +80,6 @@ if __name__ == "__main__":
         assert "x" in names
         gone = client.post("/once", params={"code": "y = 2"}).json()["names"]
         assert "x" not in gone
+        counted = client.get("/stream", params={"code": "for i in range(3): print(i)"})
+        assert counted.text.split() == ["0", "1", "2"]
         print(names, gone)

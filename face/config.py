@@ -6,6 +6,7 @@
 
     [session]
     call_timeout = 10.0
+    budget = { memory = 8000 }
 
 It is looked for in the working directory and in those above it.
 """
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from klemheist.actors import SessionOptions
+from klemheist.actors import Budget, SessionOptions
 from klemheist.errors import ArgumentError
 
 FILE: Final = "klemheist.toml"
@@ -29,6 +30,8 @@ DEFAULT: Final = "sim:"
 """The embedded board: it needs no hardware."""
 
 _OPTIONS: Final = {field.name: field.default for field in dataclasses.fields(SessionOptions)}
+_BUDGET: Final = {field.name: 0 for field in dataclasses.fields(Budget)}
+_WORDS: Final = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +79,25 @@ def _devices(path: Path, table: Any) -> Mapping[str, str]:
 
 
 def _options(path: Path, table: Any) -> SessionOptions:
-    for name, value in _table(path, "session", table).items():
-        if name not in _OPTIONS:
-            known = ", ".join(_OPTIONS)
-            raise ArgumentError(f"{path}: unknown key session.{name}; there are {known}")
-        kind = type(_OPTIONS[name])
+    options = dict(_table(path, "session", table))
+    limits = options.pop("budget", {})
+    _check(path, "session", _OPTIONS, options)
+    _check(path, "session.budget", _BUDGET, limits)
+    try:
+        return SessionOptions(**options, budget=Budget(**limits) if limits else None)
+    except ArgumentError as error:
+        raise ArgumentError(f"{path}: {error}") from error
+
+
+def _check(path: Path, where: str, known: Mapping[str, Any], table: Any) -> None:
+    """See that all keys are known, and each value of its default's type."""
+    for name, value in _table(path, where, table).items():
+        if name not in known:
+            told = ", ".join(known)
+            raise ArgumentError(f"{path}: unknown key {where}.{name}; there are {told}")
+        kind = type(known[name])
         if type(value) is not kind and not (kind is float and type(value) is int):
-            raise ArgumentError(f"{path}: session.{name} is {value!r}; give a {kind.__name__}")
-    return SessionOptions(**table)
+            raise ArgumentError(f"{path}: {where}.{name} is {value!r}; give {_WORDS[kind]}")
 
 
 def _table(path: Path, name: str, table: Any) -> dict[str, Any]:

@@ -33,6 +33,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> None:
+    """Show a failure where the test's own code is; `--full-trace` shows our frames too."""
+    for entry in call.excinfo.traceback if call.excinfo is not None else ():
+        names = entry.frame.f_globals
+        if str(names.get("__name__")).startswith("klemheist."):
+            names["__tracebackhide__"] = True  # pytest looks there, too
+
+
 @pytest.fixture(scope="session")
 def klemheist_manager() -> Iterator[SessionManager]:
     """The run's session manager."""

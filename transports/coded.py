@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from klemheist.transports.codec import Taken
-from klemheist.transports.errors import LinkError
+from klemheist.transports.errors import LinkError, LinkTimeout
 from klemheist.transports.fdlink import CTRL_C, FdLink
 from klemheist.transports.link import MAX_UNSENT
 from klemheist.transports.tcp import dial
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from klemheist.transports.link import Receiver
     from klemheist.transports.login import Login
     from klemheist.transports.url import DeviceURL
+
+
+GREETING_WITHIN = 5.0
+"""Seconds from the connection to the end of the login: a few words each way. One of which a byte
+was damaged never ends, and waiting longer would keep the device away."""
 
 
 class Talk:
@@ -72,7 +77,7 @@ class Talk:
 
     def _explained(self, error: OSError) -> LinkError:
         if isinstance(error, TimeoutError):
-            return LinkError(f"{self.url}: no answer in time; check that its server is not stuck")
+            return LinkTimeout(f"{self.url}: no answer in time; check that its server is not stuck")
         return LinkError(f"{self.url}: {error.strerror or error}; check that the device is on")
 
 
@@ -94,6 +99,7 @@ class CodedLink(FdLink):
     def _connect(self, timeout: float) -> tuple[int, int]:
         deadline = monotonic() + timeout
         connection = dial(self._parsed.target, self.url, timeout)
+        deadline = min(deadline, monotonic() + GREETING_WITHIN)
         try:
             self._early = self._greet(Talk(connection, self.url, deadline))
             read_fd = os.dup(connection.fileno())

@@ -55,7 +55,6 @@ class FdLink:
         self._lease: Lease | None = None
         self._reading = threading.RLock()  # held in callbacks; re-entrant: they may close
         self._writing = threading.Lock()
-        self._driving = threading.Lock()
         self._poll: select.poll | None = None
         self._spin, self._glance = Spin(), Spin(GLANCE)
         self._unsent: deque[bytes] = deque()
@@ -133,30 +132,22 @@ class FdLink:
         what a link costs. It may return early; whatever happens, the I/O thread goes on afterwards.
         Not for a callback.
         """
-        if not self._driving.acquire(blocking=False):
-            return  # another caller drives, and delivers for both
-        try:
-            self._drive(done, window)
-        finally:
-            self._driving.release()
-
-    def _drive(self, done: Callable[[], bool], window: float) -> None:
-        lease, poll = self._lease, self._poll
+        lease, poll, taker = self._lease, self._poll, object()
         if lease is None or poll is None:
             return
         try:
-            if not lease.take_over():
-                return
+            if not lease.take_over(taker):
+                return  # perhaps another caller drives, and delivers for both
             end = monotonic() + window
             while not done() and self._live and (left := end - monotonic()) > 0:
                 if poll.poll(left * 1000):
                     with self._reading:
                         self._readable()
-        finally:  # whatever happened, a Ctrl-C of the user included, somebody reads on
+        finally:  # whatever happened, somebody reads on
             try:
-                lease.give_back()
-            except BaseException:  # a Ctrl-C in there
-                lease.give_back()
+                lease.give_back(taker)
+            except BaseException:  # a signal's handler raised in there
+                lease.give_back(taker)
                 raise
 
     def lend(self, *, soon: bool = False) -> None:
@@ -168,41 +159,27 @@ class FdLink:
         self, begin: Callable[[], bytes], take: Callable[[bytes], bool], window: float
     ) -> bool:
         """See `Link.exchange`."""
-        if (not window and self._glance.is_resting()) or not self._driving.acquire(blocking=False):
+        lease, poll, taker = self._lease, self._poll, object()
+        if lease is None or poll is None or (not window and self._glance.is_resting()):
             return False
         try:
-            if not self._reading.acquire(blocking=False):
+            if not lease.take_over(taker):
                 return False
+            with self._reading:  # after a callback that is under way, and ends at once
+                self.write(begin())
+                spin = self._spin if window else self._glance
+                end = monotonic() + (window or GLANCE)
+                while self._live and (left := end - monotonic()) > 0:
+                    if not (spin.wait(poll) or (window and poll.poll(left * 1000))):
+                        break
+                    data = self._read()
+                    if not data or take(data):
+                        break
+        finally:  # as in `drive`; the I/O thread sees an end of the stream again, and tells
             try:
-                return self._exchange(begin, take, window)
-            finally:
-                self._reading.release()
-        finally:
-            self._driving.release()
-
-    def _exchange(
-        self, begin: Callable[[], bytes], take: Callable[[bytes], bool], window: float
-    ) -> bool:
-        lease, poll = self._lease, self._poll
-        if lease is None or poll is None:
-            return False
-        try:
-            if not lease.take_over():
-                return False
-            self.write(begin())
-            spin = self._spin if window else self._glance
-            end = monotonic() + (window or GLANCE)
-            while self._live and (left := end - monotonic()) > 0:
-                if not (spin.wait(poll) or (window and poll.poll(left * 1000))):
-                    break
-                data = self._read()
-                if not data or take(data):
-                    break
-        finally:  # as in `_drive`; the I/O thread sees an end of the stream again, and tells
-            try:
-                lease.give_back()
-            except BaseException:
-                lease.give_back()
+                lease.give_back(taker)
+            except BaseException:  # a signal's handler raised in there
+                lease.give_back(taker)
                 raise
         return True
 

@@ -34,7 +34,8 @@ class Lease:
     def __init__(self, owner: reactor.Reactor, fd: int, ready: Callable[[], None]) -> None:
         self._owner, self._fd, self._ready = owner, fd, ready
         self._lock = threading.Lock()
-        self._ended = self._taken = self._looked_after = False
+        self._ended = self._looked_after = False
+        self._taker: object = None
         self._until = 0.0
         self.loop: LoopReader | None = None
         """The loop that reads now."""
@@ -45,20 +46,29 @@ class Lease:
         """Let the I/O thread read."""
         self._owner.register(self._fd, reactor.READ, self._ready)
 
-    def take_over(self) -> bool:
-        """Let this thread read alone; False where it cannot be. `give_back` follows."""
+    def take_over(self, taker: object) -> bool:
+        """Let this thread read alone; False where it cannot be, or where another one does.
+
+        Args:
+            taker: a new object, by which `give_back` knows whether this was done at all: it belongs
+                in a `finally` around this, for a signal's handler may raise anywhere.
+        """
         with self._lock:
-            if self._ended or not self._leave_to_caller():
+            if self._ended or self._taker is not None:
                 return False
-            self._taken = True
+            self._taker = taker
+            if not self._leave_to_caller():
+                self._taker = None
+                return False
             return True
 
-    def give_back(self) -> None:
+    def give_back(self, taker: object) -> None:
         """Let the I/O thread read again; what came in between is seen at once."""
         with self._lock:
-            self._taken = False
-            if not self._ended:
-                self._owner.resume(self._fd)
+            if self._taker is taker:
+                if not self._ended:
+                    self._owner.resume(self._fd)
+                self._taker = None
 
     def lend(self, *, soon: bool = False) -> None:
         """Let the event loop of this thread read until it is silent for `LEASE_SECONDS`.
@@ -75,7 +85,7 @@ class Lease:
         if loop is self.loop or loop is None:
             return
         with self._lock:
-            if self._ended or self._taken or not self._leave_to_caller():
+            if self._ended or self._taker is not None or not self._leave_to_caller():
                 loop.rest()
                 return
             if self._last_loop is not loop:

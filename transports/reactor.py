@@ -109,11 +109,20 @@ class Reactor:
             if self._lent:
                 self._look()
         self._woken()  # what was asked for while it ended
+        self._close()
+
+    def _close(self) -> None:
         self._selector.close()
         if self._epoll is not None:
             self._epoll.close()
         self._wake_read.close()
         self._wake_write.close()
+
+    def forget(self) -> None:
+        """In a forked child: leave what is the parent's; closing ends nothing but our copies."""
+        self._ended = True
+        self._close()
+        self._epoll = None
 
     def soon(self, fn: Callable[[], object]) -> bool:
         """Call `fn()` on the I/O thread; False where it ends. It takes no lock: see `soon`."""
@@ -183,3 +192,15 @@ def soon(fn: Callable[[], object]) -> bool:
     """
     reactor = _current
     return reactor is not None and reactor.soon(fn)
+
+
+def _after_fork() -> None:
+    """A forked child has no such thread, and shares the set of descriptors with its parent."""
+    global _current  # noqa: PLW0603 - see above
+    _lock._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001 - as `threading` does
+    if _current is not None:
+        _current.forget()
+        _current = None
+
+
+os.register_at_fork(after_in_child=_after_fork)

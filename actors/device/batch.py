@@ -3,7 +3,7 @@
 A batch is one call to the device (one line, one frame), so all that holds for calls holds for it.
 Only quick tasks are called so, for the first answer comes with the last. What a batch has done when
 it breaks off is kept on the device and not done again; what it has not begun is sent again
-(DESIGN 3.2).
+(DESIGN 3.2). So a call that hangs takes only itself to its deadline.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ QUICK: Final = 0.005
 """Seconds that a call may take, at its task's pace, to share a batch."""
 MOST: Final = 128
 """Calls in one batch of those so quick that all take no longer than `WINDOW` of others."""
-TOGETHER: Final = 1.0
+TOGETHER: Final = 0.25
 """Seconds that the deadlines of calls in one batch lie apart at most: the first one ends it."""
+MARGIN: Final = 0.25
+"""Seconds before its first deadline at which a batch is broken off, for one of its calls hangs. So
+there is time to ask the device what has become of each, and to tell it by its deadline."""
 
 Arguments = tuple[Any, ...]
 
@@ -54,6 +57,13 @@ class Batch(Call):
     """Calls under way together; its own future is nobody's."""
 
     members: list[Call] = field(default_factory=list)
+    broken_off: bool = False
+    """Whether the device was told to break it off."""
+
+    @property
+    def due(self) -> float:
+        """Monotonic seconds at which something is to be done about it."""
+        return self.deadline if self.broken_off else self.deadline - MARGIN
 
 
 def gather(first: Call, queue: FairQueue, board: Board, now: float, generation: int) -> Call:
@@ -67,13 +77,14 @@ def gather(first: Call, queue: FairQueue, board: Board, now: float, generation: 
         generation: the device's.
     """
     task = first.task
-    if task is None or task.pace > QUICK or not queue:
+    soonest = now + 2 * MARGIN
+    if task is None or task.pace > QUICK or not queue or first.deadline < soonest:
         return first
     most = max(WINDOW, min(MOST, int(WINDOW * QUICK / max(task.pace, 1e-6))))
     members = [first]
     for call in islice(queue.waiting_for(first.owner), most - 1):
         alike = call.task is task and call.idempotent == first.idempotent
-        meant = call.deadline > now and call.generation in (0, generation)
+        meant = call.deadline >= soonest and call.generation in (0, generation)
         meant = meant and abs(call.deadline - first.deadline) < TOGETHER
         if not (alike and meant and not call.future.done()):
             break

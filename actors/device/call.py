@@ -52,8 +52,8 @@ class CallFuture(Future[Any]):
         if link is not None and (timeout is None or timeout > DRIVE_SECONDS):
             try:
                 link.drive(self.done)
-            except KeyboardInterrupt:
-                self.cancel("interrupted from the keyboard")
+            except BaseException as error:  # a signal's handler
+                self.cancel(f"the wait for it was interrupted by {type(error).__name__}")
                 raise
         return super().get(timeout=timeout)
 
@@ -123,6 +123,11 @@ class FairQueue:
         if len(lane) >= MOST_WAITING:
             raise QueueFull(f"{MOST_WAITING} calls of this session wait; take some results first")
         lane.append(call)
+
+    def mend(self) -> None:
+        """Give every session that has calls its turn, whatever was broken off in here."""
+        self._lanes = {owner: lane for owner, lane in self._lanes.items() if lane}
+        self._turns = deque(self._lanes)
 
     def put_back(self, call: Call) -> None:
         """Let a call that must be sent again go before all others of its session."""

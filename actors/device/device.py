@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from threading import current_thread, main_thread
 from typing import Any, ClassVar, Final
 
 from klemheist.actors.errors import DeviceMemoryError
 from klemheist.actors.runtime.exits import ExitReason
 from klemheist.actors.runtime.future import Future
+from klemheist.actors.runtime.here import interrupt_after_turns
 from klemheist.actors.runtime.timers import TIMERS, Timers
 from klemheist.transports.errors import LinkError, LinkLost
 from klemheist.transports.link import Link
@@ -290,6 +292,21 @@ class Device(ShortWay):
         self._runner.start(procedure, now, done, patience=patience)
         self._watch_step(now)
 
+    def begin_anew(self) -> None:
+        """Trust nothing of what was under way, on a turn: ask the device for its prompt."""
+        self.keep_awaited()
+        self._watch.stop()  # it may be half set
+        self._bursts.broken()
+        self._intake.mend()
+        self._recovery.broken_off()
+
+    def _actor_failed(self, error: BaseException, reply: Any) -> None:
+        if isinstance(error, Exception) or current_thread() is not main_thread():
+            super()._actor_failed(error, reply)
+        else:  # no bug of ours: a signal's handler has raised here, for whoever brought the turn
+            self.begin_anew()
+            interrupt_after_turns(error)
+
     def drop(self) -> None:
         """Abandon the procedure under way."""
         self._suspicion.clear()
@@ -324,6 +341,8 @@ class Device(ShortWay):
                 self._watch.by(self._awaited.until)
                 return
             self.make_ordinary()
+        if self._intake.break_off(now):
+            self._links.interrupt()
         if self._intake.expire(now, lambda: self._recovery.future):
             self._recovery.trouble("a call did not end by its deadline")
         for outcome in self._talk.settle():

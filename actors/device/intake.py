@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from klemheist.actors.errors import CallCancelled, QueueFull, StaleHandle
+from klemheist.actors.errors import CallCancelled, DeviceError, QueueFull, StaleHandle
 from klemheist.transports.errors import LinkError, LinkTimeout
 
 from .batch import Batch, each_of, gather
 from .call import MOST_TRIES, Call, FairQueue
 from .port import Port
+
+INTERRUPTED: Final = "KeyboardInterrupt"
+"""What a call raises that was broken off."""
 
 
 class Intake:
@@ -53,6 +56,10 @@ class Intake:
                 return call
         return None
 
+    def mend(self) -> None:
+        """Put in order what a turn that was broken off may have left in disorder."""
+        self._queue.mend()
+
     def adopt(self, call: Call, now: float) -> None:
         """Take a call that was sent already as the current one."""
         call.tries, call.began = 1, now
@@ -72,7 +79,10 @@ class Intake:
             call.future.set(value)
             return
         for member, result in zip(calls, value, strict=False):
-            _give(member, result)
+            if call.broken_off and isinstance(result, DeviceError) and result.kind == INTERRUPTED:
+                self._too_long(member)
+            else:
+                _give(member, result)
         for member in reversed(calls[len(value) :]):  # it has not begun
             member.tries -= 1
             if not member.future.done():
@@ -118,6 +128,14 @@ class Intake:
         self.current = None
         return True
 
+    def break_off(self, now: float) -> bool:
+        """Whether the batch under way is to be interrupted now; what it has done is not lost."""
+        batch = self.current
+        if not isinstance(batch, Batch) or batch.broken_off or batch.due > now:
+            return False
+        batch.broken_off = True
+        return True
+
     def expire(self, now: float, recovery: Callable[[], object]) -> bool:
         """Tell whose deadline has passed; True where the device must be interrupted."""
         for waiting in [each for each in self._queue if each.deadline <= now]:
@@ -128,19 +146,15 @@ class Intake:
             return False
         self.current = None
         for each in each_of(call):
-            error = LinkTimeout(
-                f"{call.label} did not end by its deadline and is interrupted; "
-                "give a longer timeout=",
-                maybe_executed=True,
-            )
-            error.recovery = recovery()
-            each.future.set_exception(error)
+            self._too_long(each, recovery())
         return True
 
     def next_deadline(self) -> float | None:
         """Return the earliest deadline; None while nobody waits."""
         deadlines = [call.deadline for call in self._queue]
-        if self.current is not None:
+        if isinstance(self.current, Batch):
+            deadlines.append(self.current.due)
+        elif self.current is not None:
             deadlines.append(self.current.deadline)
         return min(deadlines, default=None)
 
@@ -151,6 +165,14 @@ class Intake:
 
     def __len__(self) -> int:
         return len(self._queue)
+
+    def _too_long(self, call: Call, recovery: object = None) -> None:
+        error = LinkTimeout(
+            f"{call.label} did not end by its deadline and is interrupted; give a longer timeout=",
+            maybe_executed=True,
+        )
+        error.recovery = recovery
+        call.future.set_exception(error)
 
     def _too_late(self, call: Call) -> None:
         call.future.set_exception(

@@ -113,10 +113,11 @@ class Linkage:
         if self._port.link is not None:
             self._port.link.interrupt()
 
-    def heard(self, number: int, data: bytes) -> None:
-        """Take bytes on a turn; those of an older link are dropped."""
+    def heard(self, number: int, data: bytes) -> bool:
+        """Take bytes on a turn; those of an older link are dropped. True: they are dealt with."""
         if number == self._number:
             self._device.received(data)
+        return True
 
     def broke(self, number: int, error: LinkError) -> None:
         """Take a loss on a turn; that of an older link is old news."""

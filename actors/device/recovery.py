@@ -216,6 +216,16 @@ class Recovery:
         port.emit("reset", "the interpreter booted anew")
         self._driver.begin(self._attach(), self._attached, patience=PATIENCE)
 
+    def broken_off(self) -> None:
+        """A turn did not come to its end: nobody knows what was sent, and what was not."""
+        port = self._port
+        if port.move(Happening.TROUBLE):
+            port.counters.faults += 1
+            self._driver.drop()
+            self._driver.new_talk()
+            self._intake.lose(LinkTimeout, "a signal's handler raised while it was made")
+            self._driver.begin(self._attach(), self._attached, patience=PATIENCE)
+
     def trouble(self, why: str) -> None:
         """Climb the ladder; whoever waited for the call under way is told at once."""
         port = self._port

@@ -31,7 +31,6 @@ from .states import DeviceState
 from .turns import Turns
 
 if TYPE_CHECKING:
-    from klemheist.transports.link import Link
     from klemheist.transports.repl.conversation import Conversation, Outcome
     from klemheist.transports.repl.lines import Procedure
 
@@ -104,7 +103,7 @@ class ShortWay(Turns):
         link, line = self.port.link, self._line(entry, plain)
         if link is None or line is None:
             return None
-        if not self._exchange(link, line, make_call, DRIVE_SECONDS):
+        if not link.exchange(line.begin, line.take, DRIVE_SECONDS):
             return None
         return self._answer(line, make_call)
 
@@ -114,12 +113,8 @@ class ShortWay(Turns):
         link, line = self.port.link, self._line(entry, plain)
         if link is None or line is None:
             return None
-        if not self._exchange(link, line, make_call, 0.0):
-            try:
-                self._links.write(line.begin())
-            except KeyboardInterrupt:
-                self._await(line, make_call, owner).cancel("interrupted from the keyboard")
-                raise
+        if not link.exchange(line.begin, line.take, 0.0):
+            self._links.write(line.begin())
         if line.is_clear:
             return self._answer(line, make_call)
         return self._await(line, make_call, owner)
@@ -141,13 +136,6 @@ class ShortWay(Turns):
                 return BurstLine(talk, line)
         line = one_line(board, entry, plain)
         return None if line is None else Express(talk, line)
-
-    def _exchange(self, link: Link, line: Express, make_call: MakeCall, window: float) -> bool:
-        try:
-            return link.exchange(line.begin, line.take, window)
-        except KeyboardInterrupt:
-            self._adopt(line, make_call).cancel("interrupted from the keyboard")
-            raise
 
     def _answer(self, line: Express, make_call: MakeCall) -> Answer:
         if line.answer is None:

@@ -32,31 +32,24 @@ class Turns(Actor):
             if not inbox.enter(turn):
                 return None
             return call(*args, **kwargs)
-        except Exception as error:  # a bug of ours: it crashes the actor, as in any turn
-            self._actor_failed(error, None)
+        except BaseException as error:
+            if inbox.is_in(turn):
+                self._actor_failed(error, None)  # as in any turn
+            if not isinstance(error, Exception):
+                raise
             raise LinkLost(f"{self.port.url}: {error!r}", maybe_executed=True) from error
         finally:
-            self.leave(inbox, turn)
-
-    def leave(self, inbox: InlineInbox, turn: object) -> None:
-        """End a turn, whether or not it was entered; a Ctrl-C in here does not keep it open."""
-        try:
-            inbox.leave(turn)
-        except KeyboardInterrupt:
-            inbox.leave(turn)
-            raise
+            try:
+                inbox.leave(turn)
+            except BaseException:  # a signal's handler raised in there
+                inbox.leave(turn)
+                raise
 
     def hear(self, number: int, data: bytes) -> None:
         """Take bytes of the link of that number: here and now, if no thread has a turn."""
-        inbox = self._actor_inbox
-        assert isinstance(inbox, InlineInbox)
-        turn = object()
         try:
-            if not inbox.enter(turn):
-                self.post(self._links.heard, number, data)
-                return
-            self._links.heard(number, data)
-        except BaseException as error:  # noqa: BLE001 -- as in any turn
-            self._actor_failed(error, None)
-        finally:
-            self.leave(inbox, turn)
+            heard = self.at_once(self._links.heard, number, data)
+        except LinkLost:
+            return  # it crashed in there
+        if not heard:
+            self.post(self._links.heard, number, data)

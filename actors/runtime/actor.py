@@ -125,7 +125,7 @@ class Actor(Living):
         return self._actor_inbox.put((fn, args))
 
     def post_lost(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
-        """Learn of a post that was taken and never run, for this inline actor ended before."""
+        """Learn of a post that was taken and not run to its end, for this inline actor ended."""
 
     def schedule(self, delay: float, message: Any, *, every: float | None = None) -> Schedule:
         """Send this actor `message` in `delay` seconds, then every `every` seconds if given.

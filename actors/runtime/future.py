@@ -225,12 +225,9 @@ class Future(pykka.Future[T]):
         """`get`, at the gate that `prepare` gave, on the thread of `worker`."""
         if self._state == _PENDING:
             try:
-                if worker is None and timeout is None:
-                    arrived = gate.acquire()
-                else:
-                    arrived = block_at(gate, timeout, worker)
-            except KeyboardInterrupt:
-                self.cancel("interrupted from the keyboard")
+                arrived = block_at(gate, timeout, worker)
+            except BaseException as error:  # Ctrl-C, or what another signal's handler raised
+                self.cancel(f"the wait for it was interrupted by {type(error).__name__}")
                 raise
             if not arrived and self._state == _PENDING:
                 raise AskTimeout(_LATE.format(timeout))
@@ -241,8 +238,8 @@ class Future(pykka.Future[T]):
     def _wait(self, timeout: float | None) -> None:
         try:
             arrived = block_until(self.add_done_callback, timeout)
-        except KeyboardInterrupt:
-            self.cancel("interrupted from the keyboard")
+        except BaseException as error:  # as above
+            self.cancel(f"the wait for it was interrupted by {type(error).__name__}")
             raise
         if not arrived and self._state == _PENDING:
             raise AskTimeout(_LATE.format(timeout))

@@ -22,7 +22,7 @@ class Here(threading.local):
     """The turn that was entered by `InlineInbox.enter`."""
     inline: Any = None
     """The inline actor whose turn it is."""
-    interrupt: KeyboardInterrupt | None = None
+    interrupt: BaseException | None = None
     starting_under: object = None
 
     def __init__(self) -> None:
@@ -67,6 +67,6 @@ def is_starting_under(supervisor: object) -> bool:
     return supervisor is not None and HERE.starting_under is supervisor
 
 
-def interrupt_after_turns(interrupt: KeyboardInterrupt) -> None:
+def interrupt_after_turns(interrupt: BaseException) -> None:
     """Raise `interrupt` in the code that brought this turn, once the turns of this thread end."""
     HERE.interrupt = interrupt

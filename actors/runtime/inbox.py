@@ -41,8 +41,9 @@ class InlineInbox:
     in the token's place, threads that fill one mailbox hand each other the lock and the
     interpreter with each item.
 
-    The token and what waits are taken by statements without a call. At the end of any call a Ctrl-C
-    may come, between two such statements never.
+    The token and what waits are taken by statements without a call. At the end of any call a
+    signal's handler may raise (Ctrl-C waits, see `interrupts.py`), between two such statements
+    never.
     """
 
     __slots__ = ("_closed", "_free", "_left", "_queue", "_system", "actor", "ref")
@@ -167,6 +168,10 @@ class InlineInbox:
         here.entered = turn
         here.inline = self.actor
         return True
+
+    def is_in(self, turn: object) -> bool:
+        """Whether `turn` was entered, and is this thread's."""
+        return HERE.entered is turn
 
     def leave(self, turn: object) -> None:
         """End the turn, if it was entered, and run what came meanwhile."""

@@ -136,6 +136,11 @@ class Living(BridgedActor):
                 self.on_receive(item)
         except BaseException as error:  # noqa: BLE001  the actor's loop
             self._actor_failed(error, item.reply_to if kind is Envelope else None)
+            if kind is tuple and (self._actor_ending or not isinstance(error, Exception)):
+                self.post_lost(*item)
+
+    def post_lost(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
+        """See `Actor`."""
 
     def _actor_answer(self, envelope: Envelope[Any]) -> None:
         message: Any = envelope.message

@@ -109,13 +109,14 @@ class _BoundedQueue:
         self._drop = drop
         self._items: deque[Any] = deque()
         self._counted = 0
-        self._room = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()  # not taken through the condition: see `Timers`
+        self._room = threading.Condition(self._lock)
 
     def put(self, item: Any, /) -> None:
         if _needs_no_room(item):
             self.force(item)
             return
-        with self._room:
+        with self._lock:
             full = self._counted >= self._bound.capacity
             if full and self._bound.overflow == "block":
                 full = not self._wait_for_room()
@@ -128,12 +129,12 @@ class _BoundedQueue:
 
     def force(self, item: Any) -> None:
         """Add an item whether there is room or not."""
-        with self._room:
+        with self._lock:
             self._items.append(item)
             self._counted += not _needs_no_room(item)
 
     def get_nowait(self) -> Any:
-        with self._room:
+        with self._lock:
             item = self._items.popleft()
             if not _needs_no_room(item):
                 self._counted -= 1

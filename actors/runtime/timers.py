@@ -84,7 +84,8 @@ class Timers:
 
     def _reset(self) -> None:
         self._heap: list[tuple[float, int, Timer]] = []
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = allocate_lock()  # not taken through the condition: a signal may come in there
+        self._changed = threading.Condition(self._lock)
         self._thread: threading.Thread | None = None
         self._wakes_at = 0.0
         self._cancelled = 0  # about: threads may miss a count, and only sweeping depends on it
@@ -96,7 +97,7 @@ class Timers:
     def call_at(self, when: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn(*args)` when the clock's `monotonic()` reaches `when`."""
         timer = Timer(self, when, fn, args)
-        with self._changed:
+        with self._lock:
             heapq.heappush(self._heap, (when, next(self._numbers), timer))
             if self._manual:
                 pass
@@ -110,7 +111,7 @@ class Timers:
 
     def rest(self, timeout: float = 1.0) -> bool:
         """End and join the timer thread if no timer is left; True if it is gone."""
-        with self._changed:
+        with self._lock:
             self._sweep()
             thread = self._thread
             if thread is None:
@@ -123,19 +124,19 @@ class Timers:
 
     def next_due(self) -> float | None:
         """When the earliest live timer is due (for `ManualClock`)."""
-        with self._changed:
+        with self._lock:
             self._drop_cancelled_head()
             return self._heap[0][0] if self._heap else None
 
     def fire_due(self) -> None:
         """Run on this thread what was due when this was called (for `ManualClock`)."""
-        with self._changed:
+        with self._lock:
             due = self._take_due()
         for timer in due:
             timer._fire()  # noqa: SLF001  one module, two classes
 
     def __len__(self) -> int:
-        with self._changed:
+        with self._lock:
             return sum(timer.active for _, _, timer in self._heap)
 
     def _one_cancelled(self) -> None:
@@ -169,7 +170,7 @@ class Timers:
 
     def _sleep(self) -> bool:
         """Wait until something is due. False, and no thread any more, when nothing is left."""
-        with self._changed:
+        with self._lock:
             while True:
                 if not self._heap:
                     self._thread = None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from klemheist.transports.loops import is_awake
 
 from .here import HERE
+from .interrupts import interruptible
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,6 +38,7 @@ def block_until(subscribe: Subscribe, timeout: float | None) -> bool:
         unsubscribe()
 
 
+@interruptible
 def block_at(gate: LockType, timeout: float | None, worker: Worker | None) -> bool:
     """Block this thread, which is `worker`'s, until the gate is released.
 

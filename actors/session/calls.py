@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from klemheist.actors.device.call import Call
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
+from klemheist.actors.runtime.interrupts import before_call
 from klemheist.transports.errors import LinkLost
 
 from .holdings import Holdings
@@ -60,6 +61,7 @@ class SessionCalls(Holdings):
             task: what it calls, where it may be sent together with others of the same task.
             arguments: the task's.
         """
+        before_call()
         if self.status not in LIVE and not self._admitted():
             return _failed(self.refusal())
         if self.status is SessionStatus.ENDING and self.port.is_away:

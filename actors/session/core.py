@@ -15,7 +15,8 @@ from klemheist.actors.device.call import Call
 from klemheist.actors.device.runner import GRACE
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
-from klemheist.actors.sources import is_expression
+from klemheist.actors.runtime.interrupts import before_call
+from klemheist.actors.sources import bare_expression, is_expression
 from klemheist.actors.streams import Stream
 from klemheist.transports.link import DRIVE_SECONDS
 from klemheist.transports.repl.frames import Frame
@@ -24,7 +25,7 @@ from klemheist.transports.repl.values import decode, is_plain
 from .answers import Place
 from .expressions import passed_to
 from .objects import Objects
-from .pieces import pieces_of
+from .pieces import lines_from, pieces_of
 from .setups import SessionSetups
 from .state import dropped_mark
 from .status import SessionStatus
@@ -119,8 +120,9 @@ class SessionCore(SessionSetups):
     def _procedure(self, code: str) -> Callable[[Board], Procedure[Any]]:
         namespace = self.namespace
         if is_expression(code):
-            place = Place("<code>", (), tuple(code.strip().split("\n")))
-            return lambda board: namespace.evaluate(board, code, place)
+            text, first = bare_expression(code)
+            place = Place("<code>", lines_from(first, text), tuple(text.split("\n")))
+            return lambda board: namespace.evaluate(board, text, place)
         pieces = pieces_of(code)
         return lambda board: namespace.run(board, pieces)
 
@@ -210,6 +212,7 @@ class SessionCore(SessionSetups):
         idempotent: bool = False,
     ) -> Any:
         """`call`, waited for on this thread: the short way, where the device is idle."""
+        before_call()
         entry = self._short_way(source, args, kwargs)
         if entry is not None and (timeout is None or timeout > LEAST_NOW):
             make_call = partial(self._ordinary, source, args, (timeout, idempotent))

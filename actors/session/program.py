@@ -6,6 +6,7 @@ A program object is an immutable template: its arguments become names in the ses
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -176,7 +177,7 @@ class Program(metaclass=ProgramType):
     setups run in the order of their definition, those of bases first; the teardowns in the reverse.
 
     Args:
-        values: the parameters of the setups, by name.
+        values: the parameters of the setups, by name; one with a default may be left out.
 
     Raises:
         ArgumentError: a parameter is missing, unknown, or cannot be sent.
@@ -206,10 +207,12 @@ class Program(metaclass=ProgramType):
         }
         self._choose({name: _default(all_) for name, all_ in cls.overloads.items()})
         setups = [each for each in self._sources if each.mark.role is Role.SETUP]
-        wanted = [name for each in setups for name in self._sources[each].parameters]
-        _compare(cls.__name__, wanted, values)
-        for name, value in values.items():
-            encode(value, where=f"{cls.__name__}({name}=…)")
+        wanted = {each: self._sources[each].parameters for each in setups}
+        self._filled = {each: _filled(each, names, values) for each, names in wanted.items()}
+        _compare(cls.__name__, wanted, self._filled, values)
+        for filled in self._filled.values():
+            for name, value in filled.items():
+                encode(value, where=f"{cls.__name__}({name}=…)")
 
     def _choose(self, marked: Mapping[str, Marked]) -> None:
         self.marked: Mapping[str, Marked] = MappingProxyType(dict(marked))
@@ -251,8 +254,9 @@ class Program(metaclass=ProgramType):
     def setups(self) -> list[Setup]:
         """Return the setups, in the order of their definition."""
         return [
-            setup_from(source, {name: self._values[name] for name in source.parameters})
-            for source in self._of(Role.SETUP)
+            setup_from(self.sources[name], self._filled[each])
+            for name, each in self.marked.items()
+            if each.mark.role is Role.SETUP
         ]
 
     def teardowns(self) -> list[Setup]:
@@ -307,9 +311,22 @@ def _source_of(marked: Marked) -> Source:
     return task_source(marked.function)
 
 
-def _compare(program: str, wanted: list[str], given: Mapping[str, Any]) -> None:
-    missing = [name for name in wanted if name not in given]
-    unknown = [name for name in given if name not in wanted]
+def _filled(setup: Marked, names: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a setup's parameters, as far as they are given or have a default."""
+    declared = inspect.signature(setup.function).parameters
+    defaults = {name: declared[name].default for name in names}
+    found = {name: given.get(name, default) for name, default in defaults.items()}
+    return {name: value for name, value in found.items() if value is not inspect.Parameter.empty}
+
+
+def _compare(
+    program: str,
+    wanted: Mapping[Marked, tuple[str, ...]],
+    filled: Mapping[Marked, Mapping[str, Any]],
+    given: Mapping[str, Any],
+) -> None:
+    missing = [name for each, names in wanted.items() for name in names if name not in filled[each]]
+    unknown = [name for name in given if all(name not in names for names in wanted.values())]
     if missing or unknown:
         texts = [f"missing: {', '.join(missing)}"] if missing else []
         texts += [f"unknown: {', '.join(unknown)}"] if unknown else []

@@ -31,6 +31,7 @@ from klemheist.transports.repl.values import encode_arguments, is_plain, needs_d
 
 from .answers import Place, Tracer, value_of
 
+_NOBODY: Final = frozenset[str]()
 LATELY: Final = 4
 """Entries given back last that are freed on the device once more at a session's end."""
 LIGHT: Final = 200
@@ -82,6 +83,9 @@ class Numbers:
 
 class Owner(Protocol):
     """Whose namespace it is."""
+
+    tasks: dict[str, Source]
+    """Functions that may be deployed here, by name."""
 
     def deployed(self, source: Source, /) -> None:
         """A function was deployed."""
@@ -205,12 +209,27 @@ class Namespace:
 
     # -- deploying and calling ---------------------------------------------------------------------
 
-    def deploy(self, board: Board, source: Source) -> Procedure[bool]:
-        """See that a function is there; True where it had to be sent (SES-057 to 060)."""
+    def deploy(
+        self, board: Board, source: Source, users: frozenset[str] = _NOBODY
+    ) -> Procedure[bool]:
+        """See that a function is there, and before it the tasks that it uses (SES-057 to 060).
+
+        Args:
+            board: what is known of the device.
+            source: the function.
+            users: for whom it is sent: they may use each other.
+
+        Returns:
+            Whether it had to be sent.
+        """
         yield from self.ready(board, heavy=len(source.text) > LIGHT)
         known = self.entries.get(source.name)
         if known is not None and known[0] == source.hash:
             return False
+        tasks = self.owner.tasks if self.owner is not None else {}
+        users |= {source.name}
+        for name in sorted(source.names & tasks.keys() - users):
+            yield from self.deploy(board, tasks[name], users)
         self.tracer.add(source)
         place = Place(source.filename, source.line_map, source.rows)
         entry = self._numbers.entry() if known is None else known[1]

@@ -1,11 +1,12 @@
 """`klemheist …`: from arguments to an exit code.
 
 Exit codes are mpremote's: 0, 1 for an error of the device or of the way to it, 2 for wrong usage,
-and 130 after Ctrl-C. An error is one line; a device's traceback is shown as it is.
+and 130 after Ctrl-C. An error is one line; a traceback of the user's code is shown as it is.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -17,9 +18,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from klemheist import DeviceError, DeviceFileError, KlemheistError, config
+from klemheist import DeviceError, DeviceFileError, KlemheistError, UnknownScheme, config
 
 from .parser import UsageError, parse
+from .programs import BrokenFileError
 from .stay import Stay
 
 OK: Final = 0
@@ -39,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         commands = parse(sys.argv[1:] if argv is None else argv)
     except UsageError as error:
         return error.code
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what its encoding cannot say is no error
+        sys.stdout.reconfigure(errors="backslashreplace")
     debug = any(each.debug for each in commands)
     try:
         with _terminable():
@@ -72,7 +76,7 @@ def _tell(error: BaseException) -> int:
     if isinstance(error, UsageError):
         _say(str(error))
         return error.code
-    if isinstance(error, DeviceError) and error.traceback:
+    if isinstance(error, DeviceError | BrokenFileError) and error.traceback:
         print(error.traceback, file=sys.stderr)
         return FAILED
     if isinstance(error, DeviceFileError):
@@ -81,7 +85,8 @@ def _tell(error: BaseException) -> int:
     if isinstance(error, OSError) and error.filename:
         _say(f"{error.filename}: {error.strerror}; check the path")
         return FAILED
-    _say(str(error))
+    names = f", or a name from {config.FILE}" if isinstance(error, UnknownScheme) else ""
+    _say(f"{error}{names}")
     if isinstance(error, BaseExceptionGroup):
         for each in error.exceptions:
             _say(f"  {each}")

@@ -38,7 +38,10 @@ class Verb:
     """It goes on until it is ended: `klemheist top` shows it."""
 
 
-_TIMEOUT: Final = ("--timeout", {"type": float, "metavar": "SECONDS", "help": "give up after"})
+_TIMEOUT: Final = (
+    "--timeout",
+    {"type": top.seconds, "metavar": "SECONDS", "help": "give up after so long; else never"},
+)
 
 _PATTERN: Final[dict[str, Any]] = {"action": "append", "metavar": "PATTERN"}
 

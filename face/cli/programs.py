@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
+import traceback
 from argparse import Namespace
 from pathlib import Path
 from typing import Any, Final
 
-from klemheist import ArgumentError, AskTimeout, DeviceEvent, Program
+from klemheist import ArgumentError, AskTimeout, DeviceEvent, KlemheistError, Program
 
 from .stay import Stay
 
@@ -17,6 +18,17 @@ LOOK_EVERY: Final = 0.5
 """Seconds between two looks at the status where no event came."""
 TOLD: Final = frozenset({"thread died", "thread failed", "failed"})
 """Events of a device that its status does not show."""
+
+
+class BrokenFileError(KlemheistError):
+    """A file raised while it was read; `traceback` has the user's lines only."""
+
+    def __init__(self, path: str | None, error: Exception) -> None:
+        super().__init__(f"{path} cannot be imported: {error!r}; correct it")
+        step = error.__traceback__
+        while step is not None and step.tb_frame.f_code.co_filename != path:
+            step = step.tb_next
+        self.traceback = "".join(traceback.format_exception(error.with_traceback(step))).rstrip()
 
 
 def deploy(stay: Stay, args: Namespace) -> int:
@@ -78,7 +90,12 @@ def _module(path: Path) -> Any:
         raise ArgumentError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # `inspect` looks there for the source
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except KlemheistError:
+        raise
+    except Exception as error:
+        raise BrokenFileError(spec.origin, error) from error
     return module
 
 

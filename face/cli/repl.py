@@ -31,8 +31,12 @@ def run(stay: Stay, args: Namespace) -> int:
         _bind()
         platform = stay.capabilities.platform
         print(f"{platform} on {stay.place}, session {session.session_id}; Ctrl-] leaves")
+    boot = session.generation
     for source in entries():
         _one(stay, source)
+        if session.generation != boot:
+            boot = session.generation
+            print("the device booted anew: names from before are gone")
     return 0
 
 
@@ -73,7 +77,7 @@ def _one(stay: Stay, source: str) -> None:
     except KeyboardInterrupt:
         print("KeyboardInterrupt")
     except DeviceError as error:
-        print(error.traceback or error)
+        print(_as_typed(error.traceback) or error)
     except LinkError as error:
         print(f"{type(error).__name__}: {error}")
     except KlemheistError as error:
@@ -83,12 +87,17 @@ def _one(stay: Stay, source: str) -> None:
 def _execute(stay: Stay, source: str) -> None:
     try:
         compile(source, "<input>", "eval")
-    except SyntaxError:
+    except (SyntaxError, ValueError):
         stay.session.execute(source, timeout=FOREVER, on_output=show)
         return
     text = stay.session.execute(SHOWN.format(source), timeout=FOREVER, on_output=show)
     if text is not None:
         print(text)
+
+
+def _as_typed(traceback: str) -> str:
+    """A traceback without what was put around an expression."""
+    return traceback.replace(SHOWN.partition("{")[0], "").replace('"<code>"', '"<stdin>"')
 
 
 def _bind() -> None:

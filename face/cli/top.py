@@ -26,7 +26,7 @@ Status = dict[str, Any]
 
 
 def seconds(text: str) -> float:
-    """Read `--interval`."""
+    """Read `--interval` and `--timeout`."""
     try:
         value = float(text)
     except ValueError:

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import sys
+import tokenize
 from argparse import Namespace
-from pathlib import Path
 
 from klemheist import CodeSyntaxError, DeviceError, PortInfo, list_ports
 from klemheist.transports.url import hide_password
 
-from .stay import FOREVER, Stay
+from .stay import Stay
 
 
 def run(stay: Stay, args: Namespace) -> int:
     """Run a file of the host; its name stands in the traceback."""
-    code = sys.stdin.read() if args.file == "-" else Path(args.file).read_text(encoding="utf-8")
     try:
-        stay.execute(code, timeout=args.timeout)
+        stay.execute(_source(args.file), timeout=args.timeout)
+    except CodeSyntaxError as error:
+        error.filename = args.file
+        raise
     except DeviceError as error:
         error.traceback = error.traceback.replace('File "<code>"', f'File "{args.file}"')
         raise
     return 0
+
+
+def _source(name: str) -> str:
+    """Return a file's text as Python reads it: by its coding line, else as UTF-8."""
+    if name == "-":
+        return sys.stdin.read()
+    try:
+        with tokenize.open(name) as file:
+            return file.read()
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise CodeSyntaxError(f"{name}: {error}; save it as UTF-8") from error
 
 
 def execute(stay: Stay, args: Namespace) -> int:
@@ -30,13 +43,12 @@ def execute(stay: Stay, args: Namespace) -> int:
 
 
 def evaluate(stay: Stay, args: Namespace) -> int:
-    """Print the value of an expression as Python writes it."""
+    """Print what an expression prints, then its value as Python writes it."""
     try:
         compile(args.expression.strip(), "<expression>", "eval")
     except SyntaxError as error:
         raise CodeSyntaxError(f"{args.expression!r} is no expression; use exec") from error
-    value = stay.session.execute(args.expression, timeout=args.timeout or FOREVER)
-    print(repr(value))
+    print(repr(stay.execute(args.expression, timeout=args.timeout)))
     return 0
 
 

@@ -196,14 +196,15 @@ def checked_specs(specs: object, auto_shutdown: AutoShutdown | None) -> tuple[Ch
     return checked
 
 
-def checked_spec(spec: object, auto_shutdown: AutoShutdown | None) -> ChildSpec:
-    """One spec, for a supervisor with this `auto_shutdown`.
+def checked_spec(spec: object, auto_shutdown: AutoShutdown | None, or_else: str = "") -> ChildSpec:
+    """One spec, for a supervisor with this `auto_shutdown`; `or_else` ends what else to use.
 
     Raises:
         InvalidChildSpec: It is none, or cannot be this supervisor's.
     """
     if not isinstance(spec, ChildSpec):
-        raise check.wrong("spec", spec, "use child(…) or ChildSpec(…)", code="invalid_child_spec")
+        advice = f"use child(…) or ChildSpec(…){or_else}"
+        raise check.wrong("spec", spec, advice, code="invalid_child_spec")
     if spec.significant and auto_shutdown == "never":
         pair = {"auto_shutdown": "never", "significant": True}
         advice = f"child {spec.id!r}: give the supervisor another auto_shutdown"

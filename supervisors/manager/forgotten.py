@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
@@ -18,13 +19,15 @@ S = TypeVar("S", bound="SessionView")
 class Hold:
     """What the user's objects of one session hold together; when it goes, all of them have gone."""
 
-    __slots__ = ("_core",)
+    __slots__ = ("_core", "_process")
 
     def __init__(self, core: SessionCore) -> None:
         self._core = core
+        self._process = os.getpid()
 
     def __del__(self) -> None:
-        _forgotten(self._core)
+        if self._process == os.getpid():  # a forked child drops what is its parent's
+            _forgotten(self._core)
 
 
 def watched(session: S, core: SessionCore) -> S:

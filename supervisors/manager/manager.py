@@ -16,6 +16,7 @@ from .deployment import StandingProgram
 from .forgotten import unwatched, watched
 from .outcome import got_session, quietly_ended, with_result
 from .retry import with_retry
+from .unclosed import give_back_ctrl_c
 from .view import ManagerView, cancellable, ended_by
 
 if TYPE_CHECKING:
@@ -190,6 +191,7 @@ class SessionManager(ManagerView):
             ResourceCleanupError: some cleanups failed; everything was ended all the same.
         """
         self._core.close().get()
+        give_back_ctrl_c()
 
     def __enter__(self) -> Self:
         return self

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import threading
 import warnings
 import weakref
@@ -17,6 +18,7 @@ from loguru import logger
 
 from klemheist.actors.background import in_background
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
+from klemheist.actors.runtime.interrupts import leave_alone
 
 from .life import ManagerState
 
@@ -39,13 +41,19 @@ def warn_if_dropped(handle: object, core: ManagerCore) -> None:
 
 def _dropped(core: ManagerCore) -> None:
     """Its last user is gone. This may be anywhere, under any lock: the work is done elsewhere."""
-    if not _needs_closing(core):
+    if core not in _open or not _needs_closing(core):
         _open.discard(core)
         return
     text = _complaint(core)  # before its sessions go
     with contextlib.suppress(RuntimeError):  # no thread starts any more: left to `_at_exit`
         in_background(lambda: _closed(core), name="unclosed")
     _warn(text)
+
+
+def give_back_ctrl_c() -> None:
+    """Leave SIGINT to Python again, where this was the last manager that was open."""
+    if not any(map(_needs_closing, tuple(_open))):
+        leave_alone()
 
 
 def _needs_closing(core: ManagerCore) -> bool:
@@ -97,3 +105,4 @@ def _wait(core: ManagerCore, closing: Future[None], ends: float) -> None:
 # standard library's executors end themselves in this earlier hook too.
 _register: Any = getattr(threading, "_register_atexit", atexit.register)
 _register(_at_exit)
+os.register_at_fork(after_in_child=_open.clear)  # its parent's managers are its parent's to close

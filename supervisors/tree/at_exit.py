@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -48,3 +49,4 @@ def end_all(within: float = EXIT_WITHIN) -> None:
 # theirs runs first.
 _register: Any = getattr(threading, "_register_atexit", atexit.register)
 _register(end_all)
+os.register_at_fork(after_in_child=_roots.clear)  # its parent's trees are its parent's to end

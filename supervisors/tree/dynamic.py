@@ -52,7 +52,9 @@ class DynamicSupervisor(Supervisor):
         extra_arguments: tuple[Any, ...] = (),
         **more: Any,
     ) -> None:
-        spec = SupervisorSpec(
+        spec = SupervisorSpec(  # the first two are known to every supervisor, and refused here
+            more.pop("children", ()),
+            strategy=more.pop("strategy", Strategy.ONE_FOR_ONE),
             max_restarts=max_restarts,
             period=period,
             auto_shutdown=auto_shutdown,

@@ -87,7 +87,8 @@ class SupervisorRef(ActorRef[A]):
         if isinstance(spec, (tuple, list)):
             request = StartFromTemplate(tuple(spec), Future())
         else:
-            request = StartChild(checked_spec(spec, None), Future())
+            checked = checked_spec(spec, None, "; where there is a template, a list of arguments")
+            request = StartChild(checked, Future())
         return self._ask(request, block, timeout)
 
     def restart_child(

@@ -144,7 +144,7 @@ def borrowed(port: Port) -> Iterator[Bare]:
     lent = link._lease.loop is not None  # to this thread's own loop, which does not run meanwhile
     with link._reading:  # the I/O thread may still have news of bytes that were read already
         if not lent:
-            link._lease.take_over()
+            link._lease.take_over(fds)
         for fd in fds:
             os.set_blocking(fd, True)
         try:
@@ -153,4 +153,4 @@ def borrowed(port: Port) -> Iterator[Bare]:
             for fd in fds:
                 os.set_blocking(fd, False)
             if not lent:
-                link._lease.give_back()
+                link._lease.give_back(fds)

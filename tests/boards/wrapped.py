@@ -17,8 +17,9 @@ import threading
 
 from wsproto.connection import ConnectionType
 from wsproto.events import AcceptConnection, Request
-from wsproto.frame_protocol import FrameDecoder, Opcode
+from wsproto.frame_protocol import FrameDecoder, Opcode, ParseFailed
 from wsproto.handshake import H11Handshake
+from wsproto.utilities import RemoteProtocolError
 
 from tests.boards.tcp_board import Client, TcpBoard
 from tests.boards.tls import TlsFront, server_context
@@ -28,6 +29,10 @@ BINARY, ECHO, SGA = b"\x00", b"\x01", b"\x03"
 COMMAND = re.compile(
     rb"\xff(?:(\xff)|[\xfb-\xfe](.)|[^\xff\xfb-\xfe])|(\xff[\xfb-\xfe]?\Z)", re.DOTALL
 )
+
+
+BROKEN = (OSError, UnicodeDecodeError, ParseFailed, RemoteProtocolError)
+"""What ends a connection: it is gone, or its bytes were damaged."""
 
 
 class Wrapped(Client):
@@ -43,10 +48,13 @@ class Wrapped(Client):
         if not self._greeted.is_set():
             try:
                 self._is_in = self.greet()
-            except OSError:
+            except BROKEN:
                 self._is_in = False
             self._greeted.set()
-        return self.unwrap() if self._is_in else b""
+        try:
+            return self.unwrap() if self._is_in else b""
+        except BROKEN:
+            return b""
 
     def write(self) -> None:
         self._greeted.wait()

@@ -60,7 +60,10 @@ def test_run_takes_standard_input(capsys, monkeypatch):
         (["run", "nix.py"], FAILED, "nix.py"),
         (["--device", "foo:", "info"], FAILED, "unknown scheme"),
         (["--device", "/dev/ttyNIX", "info"], FAILED, "/dev/ttyNIX"),
+        (["--device", "nix", "info"], FAILED, "or a name from klemheist.toml"),
         (["eval", "x = 1"], FAILED, "no expression"),
+        (["eval", "1", "--timeout", "-1"], USAGE, "--timeout: '-1': give"),
+        (["eval", "1", "--timeout", "0"], USAGE, "--timeout: '0': give"),
         (["exec", "x ="], FAILED, "klemheist: "),
         (["deploy", "nix.py"], FAILED, "no Python file"),
     ],
@@ -71,6 +74,59 @@ def test_what_is_wrong_is_told_in_one_line(capsys, argv, code, told):
     error = capsys.readouterr().err
     assert told in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"x = 1\nprint('\xe4')\n", "bad.py: 'utf-8' codec can't decode byte 0xe4"),
+        (b"\x00\xff\n", "bad.py: "),
+        (b"# coding: nix\n", "bad.py: unknown encoding"),
+        (b"def f(:\n", "(bad.py, line 1)"),
+    ],
+)
+def test_a_file_that_is_no_python_is_told_by_its_name(capsys, place, content, told):
+    (place / "bad.py").write_bytes(content)
+
+    assert main(["run", "bad.py"]) == FAILED
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xef\xbb\xbfprint('\xc3\xa4')\n", b"# coding: latin-1\nprint('\xe4')\n"]
+)
+def test_a_file_is_read_as_python_reads_it(capsys, place, content):
+    (place / "good.py").write_bytes(content)
+
+    assert main(["run", "good.py"]) == OK
+    assert capsys.readouterr().out.strip() == "ä"
+
+
+def test_an_expression_that_prints_is_heard(capsys):
+    assert main(["eval", "print(6) or 7"]) == OK
+    assert capsys.readouterr().out.split() == ["6", "7"]
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        ("def f():\n    return 1 / 0\n\n\nf()\n", "line 2, in f"),
+        ("def f(:\n", "line 1"),
+        ("import nix_nix\n", "No module named 'nix_nix'"),
+    ],
+)
+def test_a_program_file_that_raises_shows_its_own_lines_only(capsys, place, content, shown):
+    (place / "program.py").write_text(content)
+
+    assert main(["deploy", "program.py"]) == FAILED
+
+    error = capsys.readouterr().err
+    assert shown in error
+    assert 'program.py", line' in error
+    assert "klemheist" not in error
+    assert "importlib" not in error
 
 
 def test_debug_raises(place):
@@ -271,6 +327,19 @@ def test_the_repl_runs_lines_and_survives_errors(capsys, monkeypatch):
     assert ">>> ... ... " in shown
     for told in ("5\n", "<class 'object'>", "ZeroDivisionError", "never"):
         assert (told in shown) is (told != "never")
+
+
+def test_the_repl_shows_errors_in_what_was_typed_and_tells_of_a_new_boot(capsys, monkeypatch):
+    typed = "x = 5\n1 / 0\n\udcff\nimport machine; machine.reset()\nx\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+
+    assert main(["repl"]) == OK
+
+    shown = capsys.readouterr().out
+    assert 'File "<stdin>", line 1, in <module>\n    1 / 0\n' in shown
+    assert "lambda" not in shown
+    assert "surrogates not allowed" in shown
+    assert shown.count("the device booted anew: names from before are gone") == 1
 
 
 @pytest.mark.parametrize("board", ["sim:", "microbit:"])

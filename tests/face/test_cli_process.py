@@ -80,6 +80,12 @@ def test_a_program_runs_until_ctrl_c_and_tells_its_status(start, tmp_path):
     assert process.stderr.read() == b""
 
 
+def test_a_value_that_the_terminal_cannot_say_is_escaped(start):
+    process = start("eval", "'ä'", env=os.environ | {"PYTHONIOENCODING": "ascii"})
+
+    assert process.communicate(timeout=10) == (b"'\\xe4'\n", b"")
+
+
 @pytest.fixture
 def env(tmp_path):
     """The environment, with a place for statuses; not where the command is started from."""

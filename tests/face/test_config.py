@@ -31,6 +31,12 @@ def test_the_file_is_found_from_below(folder):
     assert found.options.call_timeout == 3
 
 
+def test_a_budget_is_a_table(folder):
+    write(folder, "[session.budget]\nmemory = 8000\nthreads = 1\n")
+
+    assert config.load(folder).options.budget == klemheist.Budget(memory=8000, threads=1)
+
+
 def test_a_url_needs_no_name(monkeypatch):
     monkeypatch.delenv(config.VARIABLE, raising=False)
 
@@ -54,6 +60,12 @@ def test_the_environment_names_the_device(monkeypatch):
         ("[session]\ncal_timeout = 1\n", r"session\.cal_timeout"),
         ('[session]\ncall_timeout = "1"\n', r"session\.call_timeout"),
         ("[devices\n", r"klemheist\.toml"),
+        ("[session]\ncall_timeout = -1\n", "call_timeout=-1"),
+        ("[session]\nmax_concurrent_sessions = 1.5\n", "a whole number"),
+        ("[session]\nbudget = 3\n", r"\[session\.budget\]"),
+        ("[session.budget]\nmemori = 3\n", r"session\.budget\.memori"),
+        ('[session.budget]\nmemory = "3"\n', r"session\.budget\.memory"),
+        ("[session.budget]\nmemory = -3\n", "memory=-3"),
     ],
 )
 def test_what_means_nothing_is_named_with_its_file(folder, text, named):

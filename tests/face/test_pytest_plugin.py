@@ -68,3 +68,20 @@ def test_each_test_has_a_clean_session_on_the_device_that_was_chosen(tmp_path, u
     assert "ResourceCleanupError: 1 of 1 cleanups failed" in output
     assert "ERROR test_it.py::TestNone::test_five" in output
     assert "LinkError: /dev/ttyNONE: no such port" in output
+
+
+FAILING = """
+    def test_it(session):
+        @session.task
+        def half(x):
+            return 1 / x
+        half(0)
+    """
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_failure_is_shown_at_the_line_of_the_test(tmp_path, full):
+    shown = run(tmp_path, FAILING, *(["--full-trace"] if full else []))
+    assert ">       half(0)" in shown
+    assert "return 1 / x\nE       ZeroDivisionError" in shown
+    assert ("def _raise" in shown) is full

@@ -20,7 +20,7 @@ from typing import Any
 from klemheist.actors.device.reopen import Reopening
 from tests.transports.conformance import Holdings
 
-from .kinds import KINDS, NEW_BOOT, SAME_BOOT, Fault
+from .kinds import KINDS, NEW_BOOT, NOISY_LINES, SAME_BOOT, Fault
 from .stage import Stage
 
 LAP = 6
@@ -28,7 +28,7 @@ LAP = 6
 BACKOFF = Reopening().first
 REST = 3.0
 """Seconds in which threads and children that are ending must have ended."""
-BOARDS = ("sim", "tcp", "ws", "telnet", "host", "microbit", "noisy")
+BOARDS = ("sim", "tcp", "ws", "telnet", "host", "microbit", *NOISY_LINES)
 
 
 @dataclass

@@ -128,18 +128,17 @@ class Stage:
                 self._root = tempfile.TemporaryDirectory()
                 command = f"exec:{sys.executable} {HOST} --root {self._root.name}"
                 self.board = TcpBoard(command)
-            case "ws":
+            case "ws" | "noisy ws":
                 self.board = WebReplBoard()
-            case "telnet":
+            case "telnet" | "noisy telnet":
                 self.board = TelnetBoard()
             case _:
                 self.board = TcpBoard("sim:")
-        if self.kind == "noisy":
-            self.line = Mangler(
-                self.board.host, self.board.port, seed=self.seed, every=300, active=False
-            )
-            return self.line.url
-        return self.board.url
+        url, host, port = self.board.url, self.board.host, self.board.port
+        if self.kind.startswith("noisy"):
+            self.line = Mangler(host, port, seed=self.seed, every=300, active=False)
+            url = url.replace(f"{host}:{port}", f"{self.line.host}:{self.line.port}")
+        return url
 
     def __exit__(self, *error: object) -> None:
         if self.line is not None:

@@ -4,7 +4,13 @@ import pytest
 
 from klemheist.actors.runtime import ExitReason, ManualClock
 from klemheist.supervisors.core.child import Backoff, child
-from klemheist.supervisors.core.errors import AlreadyStarted, ChildNotFound, MaxChildren
+from klemheist.supervisors.core.errors import (
+    AlreadyStarted,
+    ChildNotFound,
+    InvalidChildSpec,
+    InvalidFlags,
+    MaxChildren,
+)
 from klemheist.supervisors.core.info import ChildCount
 from klemheist.supervisors.tree.dynamic import DynamicSupervisor
 
@@ -83,3 +89,18 @@ def test_one_childs_budget_is_its_own(script, tools):
     tree.terminate_child("a")
     assert [info.id for info in tree.children()] == ["b"]
     tree.shutdown()
+
+
+def test_what_only_other_supervisors_have_is_refused_and_not_forgotten(worker):
+    with pytest.raises(InvalidFlags, match="a dynamic supervisor has only one_for_one"):
+        DynamicSupervisor.start(strategy="one_for_all")
+    with pytest.raises(InvalidFlags, match=r"start them with start_child\(\)"):
+        DynamicSupervisor.start(children=[child(worker)])
+
+
+def test_the_arguments_of_a_template_are_a_list(worker, script):
+    with (
+        DynamicSupervisor.start(template=child(worker)) as tree,
+        pytest.raises(InvalidChildSpec, match="where there is a template, a list of arguments"),
+    ):
+        tree.start_child("a")

@@ -101,3 +101,51 @@ def test_an_unused_manager_is_dropped_without_a_word(recwarn):
     SessionManager()
     gc.collect()
     assert not recwarn.list
+
+
+FORKED = """
+    import multiprocessing, os, sys
+    import klemheist
+    def main():
+        manager = klemheist.SessionManager()
+        session = manager.create_session("sim:")
+        session("x = 6")
+        FORK
+        print("parent", session("x * 7"), session.generation, flush=True)
+        manager.close()
+    main()
+"""
+WAYS_TO_FORK = {
+    "it exits": """
+        if not (child := os.fork()):
+            sys.exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    """,
+    "multiprocessing": """
+        child = multiprocessing.get_context("fork").Process(target=os.getpid)
+        child.start()
+        child.join()
+        assert child.exitcode == 0
+    """,
+    "it drops what it inherited": """
+        if not (child := os.fork()):
+            del session, manager
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    """,
+    "it has a manager of its own": """
+        if not (child := os.fork()):
+            with klemheist.SessionManager() as own, own.session("sim:") as mine:
+                assert mine("6 * 7") == 42
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    """,
+}
+
+
+@pytest.mark.req("SES-122")
+@pytest.mark.parametrize("way", WAYS_TO_FORK)
+def test_a_forked_child_ends_and_leaves_its_parents_sessions_alone(way):
+    fork = textwrap.indent(textwrap.dedent(WAYS_TO_FORK[way]).strip(), " " * 8).strip()
+    _, done = run(FORKED.replace("FORK", fork))
+    assert (done.returncode, done.stdout) == (0, "parent 42 1\n"), done.stderr

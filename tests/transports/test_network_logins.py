@@ -18,7 +18,15 @@ from klemheist.actors.device.device import Device
 from klemheist.actors.device.port import Port
 from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.device.states import DeviceState
-from klemheist.transports import LinkAccessDenied, LinkBusy, LinkError, LinkLost, create_link
+from klemheist.transports import (
+    LinkAccessDenied,
+    LinkBusy,
+    LinkError,
+    LinkLost,
+    LinkTimeout,
+    coded,
+    create_link,
+)
 from klemheist.transports.url import hide_password
 from tests.boards.tls import TlsFront, server_context
 from tests.boards.wrapped import SecureWebReplBoard, TelnetBoard, WebReplBoard, text_frames
@@ -340,6 +348,20 @@ def test_a_server_that_stalls_is_left_at_the_deadline(scheme, script):
         url = server.url.replace("//", "//micro:secret@" if scheme == "telnet" else "//:secret@")
         assert "no answer in time" in refused(url, timeout=0.3)
         assert 0.25 < time.monotonic() - began < 5.0
+
+
+@pytest.mark.parametrize(
+    ("scheme", "script"),
+    [
+        ("ws", [upgrade, text_frames(b"Pass\xf7ord: ")]),
+        ("ws", [upgrade, b"\x81\x7e\x40\x00Password: "]),
+        ("telnet", [b"\xff\xfaLogin as: "]),
+    ],
+)
+def test_a_login_that_is_damaged_has_a_deadline_of_its_own(scheme, script, monkeypatch):
+    monkeypatch.setattr(coded, "GREETING_WITHIN", 0.1)
+    with Scripted(scheme, *script) as server:
+        assert "no answer in time" in refused(with_password(server.url), LinkTimeout, timeout=3600)
 
 
 def test_a_server_that_drips_does_not_outlast_the_deadline():

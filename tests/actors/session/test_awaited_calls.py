@@ -169,10 +169,9 @@ def test_however_quick_the_answers_are_the_loop_turns(run):
     run(quick)
 
 
-def test_a_burst_of_awaited_calls_ends_in_time(run, monkeypatch, in_burst):
+@pytest.mark.parametrize("in_burst", ["in a burst"], indirect=True)
+def test_a_burst_of_awaited_calls_ends_in_time(run, monkeypatch):
     """Even where a call is under way each time that the clock is looked at."""
-    if not in_burst:
-        pytest.skip("it is about bursts")
 
     async def many(session, step):
         monkeypatch.setattr(bursts, "LONGEST", 0.02)
@@ -211,14 +210,12 @@ def test_an_answer_may_come_in_pieces(run, monkeypatch, in_burst, glance):
     run(pieces)
 
 
+@pytest.mark.parametrize("in_burst", ["in a burst"], indirect=True)
 @pytest.mark.parametrize(
     "damage",
     [lambda data: data[1:], lambda data: data[:-2] + b"7\x1e", lambda data: b"\x1eB" + data[1:]],
 )
-def test_a_damaged_answer_of_a_burst_is_asked_for_again(run_alone, monkeypatch, in_burst, damage):
-    if not in_burst:
-        pytest.skip("it is about bursts")
-
+def test_a_damaged_answer_of_a_burst_is_asked_for_again(run_alone, monkeypatch, damage):
     async def damaged(session, step):
         with monkeypatch.context() as patch:
             take = BurstLine.take

@@ -7,6 +7,7 @@ import pytest
 from klemheist import (
     ArgumentError,
     CancelToken,
+    DeviceError,
     DeviceReset,
     KlemheistError,
     Program,
@@ -220,3 +221,13 @@ def test_what_is_of_a_wrong_kind_is_told_before_anything_is_sent(manager, s, unt
         WRONG[told](manager, s)
     assert "\n" not in str(caught.value)
     assert manager.get_session_stats().active_session_count == sessions
+
+
+@pytest.mark.parametrize("before", ["# a comment\n", "\n  # two\n\n# comments\n", "\n\n"])
+def test_comments_before_an_expression_count_as_lines_and_nothing_else(s, before):
+    assert s.execute(f"{before}6 * 7  # and one after it") == 42
+    with pytest.raises(DeviceError) as caught:
+        s.execute(f"{before}1 / 0\n# the end")
+    line = before.count("\n") + 1
+    assert f'File "<code>", line {line}, in <module>' in caught.value.traceback
+    assert "1 / 0" in caught.value.traceback

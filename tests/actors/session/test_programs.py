@@ -13,6 +13,7 @@ from klemheist import (
     AsyncSessionManager,
     CapabilityError,
     DeviceError,
+    DeviceReset,
     Program,
     setup,
     task,
@@ -320,3 +321,97 @@ class TestOptions:
                 assert b"".join(pieces).strip() == b"x"
 
         asyncio.run(main())
+
+
+class Blinking(Program):
+    @setup
+    def led(pin, period=0.5):
+        on = pin + period
+
+    @setup
+    def count(period=2, times=3):
+        every = period * times
+
+
+@pytest.mark.parametrize(("values", "found"), [({}, (1.5, 6)), ({"period": 4}, (5, 12))])
+def test_a_setups_parameters_may_have_defaults_as_they_may_in_a_session(manager, values, found):
+    with manager.session("sim:", program=Blinking(pin=1, **values)) as s:
+        assert (s("on"), s("every")) == found
+
+
+def test_a_default_that_cannot_be_sent_is_refused_with_the_program():
+    class Bad(Program):
+        @setup
+        def init(what=object):
+            it = what
+
+    with pytest.raises(ArgumentError, match=r"Bad\(what=…\)"):
+        Bad()
+
+
+class Chained(Program):
+    @task
+    def total(n):
+        return n + below(n)
+
+    @task
+    def below(n):
+        return total(n - 1) if n else 0
+
+    @task
+    def each(n):
+        for k in range(n):
+            yield total(k)
+
+    @thread
+    def sums():
+        while True:
+            found.append(total(2))
+            yield 0.05
+
+
+def test_a_function_is_sent_with_the_tasks_that_it_uses_and_again_after_a_boot(manager):
+    with manager.session("sim:", program=Chained()) as s:
+        assert s.program.total(3) == 6
+        with pytest.raises(DeviceReset):
+            s("import machine; machine.reset()")
+        assert list(s.program.each(3)) == [0, 1, 3]
+
+
+def test_a_thread_is_sent_with_the_tasks_that_it_uses(manager, within):
+    with manager.session("sim:", program=Chained()) as s:
+        s("found = []")
+        s.program.sums()
+        assert within(lambda: s("found[:1]") == [3])
+
+
+def test_a_task_may_use_a_task_of_the_function_around_it(manager):
+    with manager.session("sim:") as s:
+
+        @s.task
+        def one():
+            return 1
+
+        @s.task
+        def two():
+            return one() + one()
+
+        assert two() == 2
+        signatures = {each.signature for each in s.resources.get_deployed_methods()}
+        assert signatures == {"one()", "two()"}
+
+
+def test_a_name_that_a_task_binds_itself_is_no_other_task(manager):
+    with manager.session("sim:") as s:
+
+        @s.task
+        def one():
+            return 1
+
+        @s.task
+        def two(x):
+            one = x
+            return one + len([x for two in range(1)])
+
+        assert two(1) == 2
+        assert [each.signature for each in s.resources.get_deployed_methods()] == ["two(x)"]
