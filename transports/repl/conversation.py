@@ -66,6 +66,8 @@ class Step(NamedTuple):
     """Seconds until the step is given up; None where the call's own deadline counts."""
     payload: bytes = b""
     """What the code of `line` reads from its standard input; sent with it, without bytes 1 to 4."""
+    following: tuple[bytes, ...] = ()
+    """Lines after it that end with it as one step, each sent once the one before is accepted."""
     raw: int = 0
     """Bytes that the code writes first of all: they are kept in `Reply.raw`, whatever they are."""
 
@@ -205,6 +207,7 @@ class Conversation:
         """Begin a step and return the bytes to send; `Do.INTERRUPT` joins the step under way."""
         if step.do is Do.INTERRUPT:
             self._step = self._step or step
+            self.machine.cut_short()
             return INTERRUPT
         self._step, self._reply, self._held = step, Reply(), b""
         self._scanner.expect(step.number)
@@ -249,7 +252,7 @@ class Conversation:
             case Do.EXECUTE if self.board.paste and len(step.line) >= self.board.credit:
                 return machine.paste(step.line)
             case Do.EXECUTE:
-                return machine.execute(step.line) + step.payload
+                return machine.execute(step.line, step.following) + step.payload
             case Do.ASK_PASTE:
                 return machine.ask_paste()
             case Do.SOFT_RESET:

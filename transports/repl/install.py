@@ -7,7 +7,7 @@ from typing import Final
 
 from . import agent
 from .agent import Way
-from .conversation import Board
+from .conversation import NO_FRAME, Board
 from .lines import ATTEMPTS, Procedure, Silent, exchange, must
 
 FIRST_STATEMENT: Final = 100
@@ -134,10 +134,9 @@ def _send(board: Board, way: Way, statements: list[str]) -> Procedure[None]:
 def _executed(lines: list[bytes], says: bytes) -> Procedure[None]:
     """Send lines that assemble, prove and execute a statement, until the last has said so."""
     for _ in range(ATTEMPTS):
-        for line in lines:
-            reply = yield from exchange(line)
-            if b"MemoryError" in reply.error:
-                raise _Full(reply.error.decode("utf-8", "replace"))
+        reply = yield from exchange(lines[0], NO_FRAME, *lines[1:])
+        if b"MemoryError" in reply.error:
+            raise _Full(reply.error.decode("utf-8", "replace"))
         if says in reply.output.split():
             return
     raise Silent("the agent does not arrive undamaged")

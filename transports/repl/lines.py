@@ -80,14 +80,23 @@ def leave() -> Procedure[None]:
         yield from enter()
 
 
-def step_of(line: bytes, number: int = -1) -> Step:
+def step_of(line: bytes, number: int = -1, following: tuple[bytes, ...] = ()) -> Step:
     """Return the step that sends a line; a longer one has more time to be accepted."""
-    return Step(Do.EXECUTE, line, number, ACCEPT_WITHIN + len(line) / SLOWEST_BYTES)
+    size = len(line) + sum(map(len, following))
+    within = ACCEPT_WITHIN + size / SLOWEST_BYTES
+    return Step(Do.EXECUTE, line, number, within, following=following)
 
 
-def exchange(line: bytes, number: int = -1) -> Procedure[Reply]:
-    """Send one line and come back to the prompt, by force if the reply got lost."""
-    reply = yield step_of(line, number)
+def exchange(line: bytes, number: int = -1, *following: bytes) -> Procedure[Reply]:
+    """Send one line and come back to the prompt, by force if the reply got lost.
+
+    Args:
+        line: the line.
+        number: of the frame that the answer holds; -1 for none.
+        following: lines that need no look at the answer before; each goes out while the one
+            before is executed. The reply is that of all, and holds no frame.
+    """
+    reply = yield step_of(line, number, following)
     if not reply.ended:
         yield from enter()
     return reply

@@ -68,7 +68,7 @@ _MARKS: Final[dict[State, tuple[tuple[bytes, Token], ...]]] = {
 class ReplMachine:
     """One device's conversation; every method returns at once."""
 
-    __slots__ = ("_credit", "_partial", "_pending", "_tail", "_window", "state")
+    __slots__ = ("_credit", "_following", "_partial", "_pending", "_tail", "_window", "state")
 
     def __init__(self) -> None:
         self.state = State.LOST
@@ -76,6 +76,7 @@ class ReplMachine:
         self._tail = b""  # the end of the text so far, for signs cut in two
         self._pending = memoryview(b"")  # what is still to be pasted
         self._credit = self._window = 0
+        self._following: list[bytes] = []  # commands still to come; from `OK` on the first is sent
 
     # -- our acts: each returns the bytes to send ------------------------------------------
 
@@ -84,15 +85,26 @@ class ReplMachine:
         self._act(Token.ENTER)
         return ENTER
 
-    def execute(self, source: bytes) -> bytes:
+    def execute(self, source: bytes, following: tuple[bytes, ...] = ()) -> bytes:
         """Send one command as it is; the caller sees to the receive ring (DESIGN 3.6).
 
+        Args:
+            source: the command.
+            following: commands after it, each sent (`WRITE`) with the `OK` of the one before: the
+                board has read that one then, so its ring is empty. They end as one.
+
         Raises:
-            ValueError: `source` is empty (a soft reset!) or holds a control byte 1 to 4.
+            ValueError: a command is empty (a soft reset!) or holds a control byte 1 to 4.
         """
-        _check_source(source)
+        for each in (source, *following):
+            _check_source(each)
         self._act(Token.EXECUTE)
+        self._following = list(following)
         return source + END
+
+    def cut_short(self) -> None:
+        """Send no more of the commands that follow."""
+        del self._following[self.state is not State.SENT :]
 
     def paste(self, source: bytes) -> bytes:
         """Ask for raw paste and send `source` under its flow control, `WRITE` by `WRITE`.
@@ -131,6 +143,7 @@ class ReplMachine:
         self.state = move(self.state, token)
         self._partial = b""
         self._pending = memoryview(b"")
+        self._following = []
 
     def accept(self) -> bool:
         """Take an `OK` that the caller has seen; False where none is awaited."""
@@ -186,6 +199,11 @@ class ReplMachine:
                 self._pending = memoryview(b"")
                 events.append(Event(Kind.WRITE, END))
             events.append(_ACCEPTED)
+            if self._following:
+                events.append(Event(Kind.WRITE, self._following[0] + END))
+        elif after is State.IDLE and self._following:
+            del self._following[0]
+            self.state = move(after, Token.EXECUTE)
         elif after is State.IDLE:
             self._tail = b""
             events.append(_AT_PROMPT[before])

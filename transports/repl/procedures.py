@@ -256,7 +256,8 @@ def _bursts_work(board: Board) -> Procedure[bool]:
         return False
     waits, _ = yield from evaluated(board, "BA==0")
     for source in (*burst.LOOP, *(burst.HALT,) * (waits.text == "False")):
-        if not (yield from _took(board, source)):
+        took = yield from _took(board, source)
+        if not took and not (yield from _took(board, source)):  # once more: it has collected
             return False
     reply = yield Step(Do.EXECUTE, burst.ENTER, within=ACCEPT_WITHIN, payload=burst.LEAVE)
     if not reply.ended:  # code cannot read there

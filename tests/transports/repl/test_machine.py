@@ -245,3 +245,38 @@ def test_signs_of_a_boot_are_seen_though_every_byte_comes_alone(sign):
     machine = at_prompt()
     events = [event for byte in sign for event in machine.feed(bytes((byte,)))]
     assert len([kind for kind in kinds(events) if kind in SIGNS]) == 1
+
+
+def following():
+    machine = ReplMachine()
+    machine.enter()
+    machine.feed(b"raw REPL; CTRL-B to exit\r\n>")
+    assert machine.execute(b"a", (b"b", b"c")) == b"a\x04"
+    return machine
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_what_follows_is_sent_with_the_ok_of_what_was_before_and_ends_as_one(size):
+    machine, said = following(), b"OK1\x04\x04>OK2\x04\x04>OK3\x04\x04>"
+    events = [
+        each for at in range(0, len(said), size) for each in machine.feed(said[at : at + size])
+    ]
+    assert [each.data for each in events if each.kind is Kind.WRITE] == [b"b\x04", b"c\x04"]
+    assert b"".join(each.data for each in events if each.kind is Kind.TEXT) == b"123"
+    assert [each.kind for each in events].count(Kind.ENDED) == 1
+    assert events[-1].kind is Kind.ENDED
+    assert machine.state is State.IDLE
+
+
+def test_cut_short_what_was_not_sent_is_never_sent():
+    machine = following()
+    machine.feed(b"OK")  # now `b` is on its way
+    machine.cut_short()
+    events = machine.feed(b"\x04\x04>OK\x04\x04>")
+    assert [each.kind for each in events] == [Kind.ACCEPTED, Kind.ENDED]
+
+
+def test_what_follows_is_checked_before_anything_is_sent():
+    machine = ReplMachine()
+    with pytest.raises(ValueError, match="bytes 1 to 4"):
+        machine.execute(b"a", (b"\x04",))
