@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 FREE = "__import__('gc').collect() or __import__('gc').mem_free()"
 
 
@@ -20,14 +18,15 @@ def tasks_of(session, count):
 
 
 def test_sessions_with_functions_take_no_memory_of_the_smallest_board_once_they_have_ended(manager):
-    free = []
+    with manager.session("microbit:") as session:  # what is sent once a boot is there afterwards
+        first, second, _ = tasks_of(session, 3)
+        assert [task(n) for n in range(20) for task in (first, second)][-1] == 20
+    free = set()
     for _ in range(8):
         with manager.session("microbit:") as session:
             assert [task(1) for task in tasks_of(session, 3)] == [1, 2, 3]
-            free.append(session(FREE))
-    less = [before - after for before, after in pairwise(free) if before > after]
-    assert len(less) <= 1, "once it may take some: bursts are tried after quick calls"
-    assert sum(less) < 500, "there is room for forty"
+            free.add(session(FREE))
+    assert max(free) - min(free) < 100, "one session takes more, and there is room for forty"
 
 
 def test_a_session_of_very_many_functions_is_dropped_in_several_calls(manager):
