@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from klemheist.actors.errors import CapabilityError
 from klemheist.actors.operation import Steps, operation
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
+from klemheist.actors.runtime.errors import ActorDead
 from klemheist.actors.session.core import SessionCore
 from klemheist.actors.session.functions import RemoteThread, hold_body
 from klemheist.actors.session.program import check_program
 from klemheist.actors.session.state import MINIMAL
 from klemheist.supervisors.core.child import Restart
+from klemheist.transports.errors import LinkLost
 from klemheist.transports.repl.values import ArgumentError
 
 from .life import Move
@@ -94,7 +96,7 @@ def created(
         manager.sessions.give_room()
         raise
     try:
-        yield manager.start_node(core, record)
+        yield from _started(manager, core, record)
         yield from _prepared(core)
         manager.register(core)
     except BaseException:
@@ -124,6 +126,18 @@ def _admitted(manager: ManagerCore, core: SessionCore, wait: float) -> Steps[Non
     except BaseException:
         manager.sessions.admission.leave(core)
         raise
+
+
+def _started(manager: ManagerCore, core: SessionCore, record: DeviceRecord) -> Steps[None]:
+    """Start a session's node in the tree.
+
+    Raises:
+        LinkLost: the device's own node has come to its end just now.
+    """
+    try:
+        yield manager.start_node(core, record)
+    except ActorDead:
+        raise LinkLost(f"{record.port.url} is being started anew; try again") from None
 
 
 def _prepared(core: SessionCore) -> Steps[None]:

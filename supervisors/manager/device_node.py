@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from klemheist.actors.device.device import Device
+from klemheist.actors.device.states import DeviceState
 from klemheist.supervisors.core.child import child
 from klemheist.supervisors.tree.dynamic import DynamicSupervisor
 from klemheist.supervisors.tree.ref import SupervisorRef
@@ -70,6 +71,8 @@ class DeviceNode(Supervisor):
 
     def before_shutdown(self, done: Callable[[], None]) -> None:
         """End the sessions, then leave the device as it was found."""
+        if self.port.brain is None:  # it crashed too often: sessions must not wait for the next one
+            self.port.state = DeviceState.DOWN
         ref = cast("SupervisorRef[Any]", self.actor_ref)
         ending = ref.terminate_child("sessions", block=False)
         ending.add_done_callback(lambda _: self._release(done))

@@ -18,6 +18,7 @@ from klemheist import (
     task,
 )
 from klemheist.actors.session.ledger import EntryKind
+from klemheist.supervisors.core.supervisor_spec import MAX_RESTARTS
 from tests.ends import crash
 
 
@@ -251,3 +252,26 @@ def test_a_heap_filled_to_the_last_byte_is_a_memory_error_and_the_board_serves_a
         with pytest.raises(DeviceMemoryError):
             session("while True: x.append(bytearray(100))")
         assert session("6 * 7") == 42
+
+
+def test_a_device_whose_actor_crashes_too_often_is_there_again_without_delay(within):
+    """Its sessions waited for an actor that nobody would start, and kept its node from ending."""
+    with SessionManager() as manager:
+        session = manager.create_session("sim:")
+        port = session._core.port
+        for _ in range(MAX_RESTARTS + 1):
+            brain = port.brain
+            crash(brain.actor_ref)
+            assert within(lambda brain=brain: port.brain is not brain)
+        with pytest.raises(SessionFaulted):
+            session.submit("1 + 1").get(timeout=3)
+        with within(lambda: created(manager), seconds=3) as again:
+            assert again("2 + 2") == 4
+
+
+def created(manager):
+    """A session, or None while the device is being started anew."""
+    try:
+        return manager.create_session("sim:")
+    except LinkLost:
+        return None
