@@ -302,7 +302,8 @@ def _own_nodes(function: _Function) -> Iterator[ast.AST]:
 def _used(function: _Function) -> frozenset[str]:
     """Names that a function reads and does not bind itself."""
     names = [each for each in ast.walk(function) if isinstance(each, ast.Name)]
-    bound = {each.id for each in names if not isinstance(each.ctx, ast.Load)}
+    own = [each for each in _own_nodes(function) if isinstance(each, ast.Name)]
+    bound = {each.id for each in own if not isinstance(each.ctx, ast.Load)}
     return frozenset(each.id for each in names) - bound - {*_parameters(function.args)}
 
 

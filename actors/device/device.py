@@ -191,6 +191,7 @@ class Device(ShortWay):
         elif outcome.output:
             self._output(outcome.output)
         elif outcome.write:
+            self._runner.goes_on(self._watch.now())
             self._links.write(outcome.write)
         elif outcome.sign:
             self._look()
@@ -299,6 +300,7 @@ class Device(ShortWay):
         self._bursts.broken()
         self._intake.mend()
         self._recovery.broken_off()
+        self._watch.by(self._watch.now())  # the deadlines of those that wait
 
     def _actor_failed(self, error: BaseException, reply: Any) -> None:
         if isinstance(error, Exception) or current_thread() is not main_thread():

@@ -8,7 +8,7 @@ from typing import Any, Final
 from klemheist.actors.errors import CallCancelled, DeviceError, QueueFull, StaleHandle
 from klemheist.transports.errors import LinkError, LinkTimeout
 
-from .batch import Batch, each_of, gather
+from .batch import MARGIN, Batch, each_of, gather
 from .call import MOST_TRIES, Call, FairQueue
 from .port import Port
 
@@ -80,7 +80,7 @@ class Intake:
             return
         for member, result in zip(calls, value, strict=False):
             if call.broken_off and isinstance(result, DeviceError) and result.kind == INTERRUPTED:
-                self._too_long(member)
+                self._broken_off(member)
             else:
                 _give(member, result)
         for member in reversed(calls[len(value) :]):  # it has not begun
@@ -166,13 +166,22 @@ class Intake:
     def __len__(self) -> int:
         return len(self._queue)
 
-    def _too_long(self, call: Call, recovery: object = None) -> None:
+    def _too_long(self, call: Call, recovery: object) -> None:
         error = LinkTimeout(
             f"{call.label} did not end by its deadline and is interrupted; give a longer timeout=",
             maybe_executed=True,
         )
         error.recovery = recovery
         call.future.set_exception(error)
+
+    def _broken_off(self, call: Call) -> None:
+        call.future.set_exception(
+            LinkTimeout(
+                f"{call.label} was interrupted {MARGIN} s before its deadline, for others had been "
+                "sent along with it; give a longer timeout=",
+                maybe_executed=True,
+            )
+        )
 
     def _too_late(self, call: Call) -> None:
         call.future.set_exception(

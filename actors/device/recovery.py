@@ -25,7 +25,7 @@ from .intake import Intake
 from .linkage import Linkage
 from .port import Port
 from .reopen import Reopening
-from .states import Happening
+from .states import DeviceState, Happening
 
 PATIENCE: Final = 3.0
 """Seconds for one step of ours once the device has accepted it; then it is asked again."""
@@ -221,10 +221,12 @@ class Recovery:
         port = self._port
         if port.move(Happening.TROUBLE):
             port.counters.faults += 1
-            self._driver.drop()
-            self._driver.new_talk()
-            self._intake.lose(LinkTimeout, "a signal's handler raised while it was made")
-            self._driver.begin(self._attach(), self._attached, patience=PATIENCE)
+        elif port.state is not DeviceState.RECOVERING:
+            return
+        self._driver.drop()
+        self._driver.new_talk()
+        self._intake.lose(LinkTimeout, "a signal's handler raised while it was made")
+        self._driver.begin(self._attach(), self._attached, patience=PATIENCE)
 
     def trouble(self, why: str) -> None:
         """Climb the ladder; whoever waited for the call under way is told at once."""

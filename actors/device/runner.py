@@ -109,6 +109,11 @@ class Runner:
                     self._send(step, nudge)
                 self._until = None if self._patience is None else now + self._patience
 
+    def goes_on(self, now: float) -> None:
+        """The device took a line and gets the next one of the step: each has its own time."""
+        if self._step is not None and self._step.following and self._step.within is not None:
+            self._until = now + self._step.within
+
     def give_up(self, now: float) -> None:
         """End the step under way: its answer will not come."""
         if self._step is not None:

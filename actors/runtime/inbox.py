@@ -6,7 +6,6 @@ that never comes (supervision.md 3.2).
 
 from __future__ import annotations
 
-from _thread import allocate_lock
 from collections import deque
 from itertools import repeat, starmap
 from queue import Empty, SimpleQueue
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .errors import ActorDead
 from .here import HERE, in_turn
 from .items import Item, Lost, emptied, reject
+from .rare import rare_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["InlineInbox", "in_turn"]
 
 
-_RARELY: Final = allocate_lock()
+_RARELY: Final = rare_lock()
 """Held for a moment where a mailbox is closed, or filled after that, and for the system lane."""
 
 
@@ -76,8 +76,9 @@ class InlineInbox:
     def put_first(self, item: Item, /) -> bool:
         """The system lane: like `put`, before everything that waits (DESIGN 8.21)."""
         with _RARELY:
+            lane: deque[Item] = deque()  # before the look: a finaliser may come here meanwhile
             if self._system is None:
-                self._system = deque()
+                self._system = lane
             self._system.append(item)
         self._wake()
         return not self._closed
@@ -158,11 +159,14 @@ class InlineInbox:
             turn: a new object, by which `leave` knows whether this turn was entered at all.
         """
         here = HERE
-        if here.running or self._closed or not self.empty():
+        if here.running or not self.empty():
             return False
         try:
             del self._free[0]
         except IndexError:
+            return False
+        if self._closed:  # only now: it may have ended in the turn before
+            self._free.append(None)
             return False
         here.running = True
         here.entered = turn

@@ -33,6 +33,8 @@ AGAIN: Final = 0.0005
 """Seconds after which a Ctrl-C that waits looks again whether it may strike."""
 
 _OURS: Final = ("klemheist.actors.", "klemheist.supervisors.", "klemheist.transports.")
+_HELP: Final = frozenset({"contextlib", "dataclasses", "enum", "loguru", "pykka", "typing"})
+"""What our code calls in the middle of its work: whoever called it counts."""
 _waits: Final[set[CodeType]] = set()
 
 
@@ -89,8 +91,13 @@ def _pressed(number: int, frame: FrameType | None) -> None:
 def _may_strike(frame: FrameType | None) -> bool:
     if HERE.running or frame is None:
         return False
-    name = frame.f_globals.get("__name__", "")
+    while (name := _module(frame)).partition(".")[0] in _HELP and frame.f_back is not None:
+        frame = frame.f_back
     return frame.f_code in _waits or not name.startswith(_OURS)
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
 
 
 def _press_again() -> None:
@@ -98,8 +105,9 @@ def _press_again() -> None:
     ident = main_thread().ident
     while _Held.waits and ident is not None:
         time.sleep(AGAIN)
-        if _Held.waits:
-            _Held.is_again = _Held.waits = getsignal(SIGINT) is _pressed  # else it is theirs now
+        ours = getsignal(SIGINT) is _pressed  # else it is theirs now
+        if _Held.waits:  # no call from here to the next line: it cannot strike in between
+            _Held.is_again = _Held.waits = ours
             if sys.platform == "win32":
                 interrupt_main()
             else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import pykka
@@ -10,16 +9,15 @@ import pykka
 from .bridge import BridgedRef
 from .future import Future
 from .gone import GONE
+from .rare import rare_lock
 
 if TYPE_CHECKING:
     from .exits import ExitReason
 
 A = TypeVar("A", bound=pykka.Actor)
 
-_LATE: Final = allocate_lock()
-"""For who asks for a future of a ref first. Nobody takes it in each actor's life: threads that take
-one lock again and again come to hand it, and the interpreter with it, to each other each time.
-"""
+_LATE: Final = rare_lock()
+"""For who asks for a future of a ref first."""
 _PENDING: Final = object()
 
 
@@ -81,7 +79,7 @@ class Lifespan(BridgedRef[A]):
         future = self._started
         if future is None:
             with _LATE:
-                future = self._started = self._started or Future()
+                future = self._started = self._started or Future(on_cancel=_stays)
             if self._outcome is not _PENDING:
                 _settle(future, self._outcome)
         return future
@@ -92,7 +90,7 @@ class Lifespan(BridgedRef[A]):
         future = self._ended
         if future is None:
             with _LATE:
-                future = self._ended = self._ended or Future()
+                future = self._ended = self._ended or Future(on_cancel=_stays)
             if self._reason is not None:
                 future.set(self._reason)
         return future
@@ -170,6 +168,10 @@ class StopFlag:
         except TimeoutError:
             return self.is_set()
         return True
+
+
+def _stays(_: str | None) -> None:
+    """Whoever waits for it no longer does not speak for the others."""
 
 
 def _settle(future: Future[None], error: BaseException | None) -> None:

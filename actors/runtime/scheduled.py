@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .bridge import Envelope
 from .items import SPECIAL, Item, Lost, emptied, reject
+from .rare import rare_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 THROUGHPUT: Final = 64
 """Messages in a row before another actor has its turn."""
 
-_AHEAD: Final = allocate_lock()
+_AHEAD: Final = rare_lock()
 
 
 class Dispatcher(Protocol):

@@ -6,7 +6,7 @@ the event is past, and returns how to unregister it.
 
 from __future__ import annotations
 
-from _thread import LockType, allocate_lock, get_ident
+from _thread import TIMEOUT_MAX, LockType, allocate_lock, get_ident
 from asyncio import get_running_loop
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -47,7 +47,7 @@ def block_at(gate: LockType, timeout: float | None, worker: Worker | None) -> bo
     if worker is not None:
         worker.before_wait()
     try:
-        return gate.acquire(timeout=-1 if timeout is None else max(timeout, 0.0))
+        return gate.acquire(timeout=-1 if timeout is None else min(max(0.0, timeout), TIMEOUT_MAX))
     finally:
         if worker is not None:
             worker.after_wait()

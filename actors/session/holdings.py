@@ -102,7 +102,18 @@ class Holdings(SessionState):
             ArgumentError: the name is reserved.
         """
         check_names((source.name,))
+        known = self.tasks.get(source.name)
         self.tasks[source.name] = source
+        if known is None or known.hash != source.hash:
+            self._outdate({source.name})
+
+    def _outdate(self, names: set[str]) -> None:
+        """Send those again that use these tasks, or use one that does."""
+        more = {each.name for each in self.tasks.values() if each.names & names} - names
+        for name in more:
+            self.namespace.outdate(name)
+        if more:
+            self._outdate(names | more)
 
     def track(self, kind: EntryKind, key: str, held: object) -> None:
         """Hold something until the session ends, and see that its tracker is there.

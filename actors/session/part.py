@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from _thread import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar, overload
+
+from klemheist.actors.runtime.rare import rare_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 
-MAKING: Final[Any] = RLock()
-"""Guards short moments of every session: a lock for each would take 88 bytes. A finaliser that
-comes by meanwhile may take it once more."""
-os.register_at_fork(after_in_child=MAKING._at_fork_reinit)  # noqa: SLF001 -- as `threading` does
+MAKING: Final = rare_lock()
+"""Guards short moments of every session: a lock for each would take 88 bytes."""
 
 
 class part(Generic[T]):  # noqa: N801 -- used as `property` is

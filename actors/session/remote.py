@@ -207,6 +207,12 @@ class Namespace:
         answer = yield from applied(board, Entry.EXEC, source, self.number, *binding)
         yield from value_of(board, answer, self.tracer, place)
 
+    def outdate(self, name: str) -> None:
+        """Send a function again before its next call: a task that it uses is another one now."""
+        known = self.entries.get(name)
+        if known is not None:
+            self.entries[name] = ("", known[1])
+
     # -- deploying and calling ---------------------------------------------------------------------
 
     def deploy(

@@ -46,7 +46,7 @@ def evaluate(stay: Stay, args: Namespace) -> int:
     """Print what an expression prints, then its value as Python writes it."""
     try:
         compile(args.expression.strip(), "<expression>", "eval")
-    except SyntaxError as error:
+    except (SyntaxError, ValueError) as error:
         raise CodeSyntaxError(f"{args.expression!r} is no expression; use exec") from error
     print(repr(stay.execute(args.expression, timeout=args.timeout)))
     return 0

@@ -17,6 +17,7 @@ from .deployment import AsyncStandingProgram
 from .forgotten import unwatched, watched
 from .outcome import awaited_session, quietly_ended, with_result_async
 from .retry import with_retry_async
+from .unclosed import give_back_ctrl_c
 from .view import ManagerView, cancellable, ended_by
 
 if TYPE_CHECKING:
@@ -196,7 +197,10 @@ class AsyncSessionManager(ManagerView):
         Raises:
             ResourceCleanupError: some cleanups failed; everything was ended all the same.
         """
-        await self._core.close()
+        try:
+            await self._core.close()
+        finally:
+            give_back_ctrl_c()
 
     async def __aenter__(self) -> Self:
         return self

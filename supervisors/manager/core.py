@@ -11,6 +11,7 @@ from klemheist.actors.errors import (
 )
 from klemheist.actors.operation import Steps, operation, shielded
 from klemheist.actors.runtime import ExitReason, Future, rest
+from klemheist.actors.runtime.interrupts import before_call
 from klemheist.actors.session.core import SessionCore
 from klemheist.actors.session.status import Turn
 from klemheist.supervisors.core.child import Restart
@@ -89,6 +90,7 @@ class ManagerCore(ManagerTree):
             standing=standing,
             fallback=fallback,
         )
+        before_call()  # Ctrl-C waits from here on
         return created(self, url, wishes, device)
 
     def open(self, url: str, options: dict[str, Any]) -> Future[DeviceRecord]:

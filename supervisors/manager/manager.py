@@ -190,8 +190,10 @@ class SessionManager(ManagerView):
         Raises:
             ResourceCleanupError: some cleanups failed; everything was ended all the same.
         """
-        self._core.close().get()
-        give_back_ctrl_c()
+        try:
+            self._core.close().get()
+        finally:
+            give_back_ctrl_c()
 
     def __enter__(self) -> Self:
         return self

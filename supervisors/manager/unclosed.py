@@ -19,6 +19,7 @@ from loguru import logger
 from klemheist.actors.background import in_background
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.interrupts import leave_alone
+from klemheist.supervisors.tree import at_exit
 
 from .life import ManagerState
 
@@ -104,5 +105,6 @@ def _wait(core: ManagerCore, closing: Future[None], ends: float) -> None:
 # Closing needs threads, and from Python 3.12 on none can be started once `atexit` runs. The
 # standard library's executors end themselves in this earlier hook too.
 _register: Any = getattr(threading, "_register_atexit", atexit.register)
+assert at_exit, "its hook is there already, and runs after this one: it would end our trees"
 _register(_at_exit)
 os.register_at_fork(after_in_child=_open.clear)  # its parent's managers are its parent's to close

@@ -109,7 +109,7 @@ def within(seconds: float, what: str) -> Iterator[None]:
     assert took < seconds, f"{what} took {took:.2f} s"
 
 
-def kinds_of(url: str, session: Session) -> dict[str, Calls]:
+def kinds_of(url: str, manager: SessionManager, session: Session) -> dict[str, Calls]:
     """Return ways of making calls in a row; each checks its answers."""
     same = session.task(source="def same(x): return x")
     nap = session.task(source=NAP.format(NAPS.get(url, "time.sleep(0.004)")))
@@ -127,7 +127,11 @@ def kinds_of(url: str, session: Session) -> dict[str, Calls]:
         later = [same.submit(number + n) for n in range(BATCH)]
         assert [each.get() for each in later] == list(range(number, number + BATCH))
 
-    return {"quick": quick, "slow": slow, "line": line, "batch": batch}
+    def stay(_: int) -> None:
+        with manager.session(url):
+            pass
+
+    return {"quick": quick, "slow": slow, "line": line, "batch": batch, "stay": stay}
 
 
 def interrupted(calls: Calls, interrupter: Interrupter, after: float) -> None:
@@ -149,7 +153,7 @@ def lap(url: str, count: int, dice: random.Random, report: Report) -> None:
         SessionManager() as manager,
         manager.session(url) as session,
     ):
-        kinds = kinds_of(url, session)
+        kinds = kinds_of(url, manager, session)
         for calls in kinds.values():
             calls(1)
         generation = manager.device(url).generation
@@ -163,6 +167,9 @@ def lap(url: str, count: int, dice: random.Random, report: Report) -> None:
                 report.slowest = max(report.slowest, time.monotonic() - began)
             report.interrupts += 1
         assert manager.device(url).generation == generation, "the board booted anew"
+        with within(MOMENTS, "the end of sessions whose creation was interrupted"):
+            while len(manager._core.sessions.all()) > 1:
+                time.sleep(0.005)
 
 
 def run(interrupts: int, seed: int, *, tell: bool = False, url: str = "sim:") -> Report:

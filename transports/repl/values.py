@@ -17,6 +17,7 @@ import ast
 import json
 import re
 import struct
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from klemheist.transports.errors import KlemheistError
@@ -257,18 +258,29 @@ def _node(node: ast.expr) -> object:
             return {_node(_present(key)): _node(item) for key, item in pairs}
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
             return -value
-        case ast.BinOp(op=ast.Add(), left=left, right=right):
-            return _sum(_node(left), _node(right))
+        case ast.BinOp(op=ast.Add()):
+            return _sum(node)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _CALLS:
             return _CALLS[name](*map(_node, args))
         case _:
             raise ValueError(type(node).__name__)
 
 
-def _sum(left: Any, right: Any) -> Any:
-    if type(left) is not type(right) or type(left) not in (str, bytes, tuple, list):
+def _sum(node: ast.expr) -> Any:
+    parts: list[Any] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        parts.append(_node(node.right))  # a loop: there may be a thousand
+        node = node.left
+    parts.append(_node(node))
+    parts.reverse()
+    first = parts[0]
+    if {type(part) for part in parts} != {type(first)}:
         raise ValueError("a sum of anything but parts of one value")
-    return left + right
+    if isinstance(first, str | bytes):
+        return first[:0].join(parts)
+    if isinstance(first, tuple | list):
+        return type(first)(chain.from_iterable(parts))
+    raise ValueError("a sum of anything but parts of one value")
 
 
 def _present(key: ast.expr | None) -> ast.expr:

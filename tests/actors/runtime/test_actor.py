@@ -436,3 +436,13 @@ def test_exit_reasons_are_values():
     assert ExitReason.shutdown("a").is_normal
     assert ExitReason.KILLED.is_abnormal
     assert [repr(r) for r in (ExitReason.NORMAL, ExitReason.NOPROC)] == ["normal", "noproc"]
+
+
+def test_who_waits_no_longer_for_an_end_does_not_speak_for_the_others():
+    ref, told = Echo.start(), []
+    watch_exit(ref, told.append)
+    ref.ended.cancel("as Ctrl-C does")
+    ref.started.cancel()
+    assert not ref.ended.done()
+    ref.stop()
+    assert told == [ExitReason.NORMAL]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import threading
@@ -265,3 +266,14 @@ def test_making_setting_and_getting_costs_a_few_microseconds_at_most():
 
 async def _await(future):
     return await future
+
+
+@pytest.mark.parametrize("timeout", [math.inf, 1e12, math.nan, -1.0])
+def test_no_timeout_is_too_long_or_too_odd_to_wait_for(timeout):
+    future, cancelled = Future(on_cancel=lambda _: cancelled.append(1)), []
+    threading.Timer(0.02, future.set, ("done",)).start()
+    try:
+        assert future.get(timeout=timeout) == "done"
+    except TimeoutError:
+        assert not timeout > 0  # what is no number of seconds is none
+    assert not cancelled

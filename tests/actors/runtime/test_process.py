@@ -141,3 +141,29 @@ def test_what_has_ended_is_freed_at_once_and_not_by_the_garbage_collector():
         print("end")
         """
     ) == ["end"]
+
+
+def test_a_child_that_is_forked_amid_ends_of_inline_actors_has_its_locks():
+    assert run(
+        """
+        class Inline(Echo):
+            inline = True
+
+        def churn():
+            while True:
+                Inline.start().exit()
+
+        for _ in range(2):
+            threading.Thread(target=churn, daemon=True).start()
+        for _ in range(40):
+            pid = os.fork()
+            if not pid:
+                ref = Inline.start()
+                ref.exit()
+                ref.ended.get(timeout=5)
+                os._exit(0)
+            assert os.waitpid(pid, 0)[1] == 0
+        print("all")
+        os._exit(0)
+        """
+    ) == ["all"]

@@ -415,3 +415,21 @@ def test_a_name_that_a_task_binds_itself_is_no_other_task(manager):
 
         assert two(1) == 2
         assert [each.signature for each in s.resources.get_deployed_methods()] == ["two(x)"]
+
+
+def test_a_task_uses_the_others_as_they_are_now(s):
+    """One that was deployed before went on with what it had been sent with."""
+    f = s.task(source="def f():\n return g()")
+    outer = s.task(source="def outer():\n return f()")
+    s.task(source="def g():\n return 1")
+    assert (f(), outer()) == (1, 1)
+    s.task(source="def g():\n return 2")
+    assert (outer(), f()) == (2, 2)
+
+
+def test_a_name_that_an_inner_function_binds_is_the_others_all_the_same(s):
+    s.task(source="def sq(x):\n return x * x")
+    uses = s.task(
+        source="def uses(x):\n def inner():\n  sq = 3\n  return sq\n return sq(x) + inner()"
+    )
+    assert uses(4) == 19

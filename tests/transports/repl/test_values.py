@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import collections
 import contextlib
 import enum
@@ -296,3 +297,14 @@ def test_a_complex_number_goes_through_where_the_port_has_it(device):
             through(device, 1j)
     else:
         assert exact(through(device, complex(-0.0, 0.1))) == exact(complex(-0.0, 0.1))
+
+
+@pytest.mark.parametrize("part", ["[1]", "'a'", "b'a'", "(1,)"])
+def test_a_value_may_come_in_very_many_parts(part):
+    assert decode("+".join([part] * 2000)) == ast.literal_eval(part) * 2000
+
+
+@pytest.mark.parametrize("text", ["1+2", "[1]+(1,)", "'a'+b'a'", "{1}+{2}"])
+def test_a_sum_is_of_parts_of_one_value(text):
+    with pytest.raises(ResultTypeError):
+        decode(text)
