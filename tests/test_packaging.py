@@ -71,7 +71,9 @@ def built(tmp_path_factory):
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info"))
     source = build(copy, "build_sdist", home)
     with tarfile.open(source) as archive:
-        archive.extractall(home, filter="data")
+        if hasattr(tarfile, "data_filter"):  # from Python 3.11.4 on
+            archive.extraction_filter = tarfile.data_filter
+        archive.extractall(home)
     wheel = build(home / source.name.removesuffix(".tar.gz"), "build_wheel", home)
     return source, wheel
 

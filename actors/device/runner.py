@@ -43,7 +43,7 @@ class Runner:
         self._patience: float | None = None
         self._extended = False
         self.reserved = False
-        """Whether an awaited call is under way, which has no procedure yet (`awaited.py`)."""
+        """Whether an awaited call is under way, which has no procedure yet (`short.py`)."""
         self._until: float | None = None
         self._nearly: float | None = None
 

@@ -39,7 +39,9 @@ def fetched() -> Path:
         what = ["--no-deps", "--no-binary", "pykka", "--dest", str(KEPT), name.replace("-", "==")]
         subprocess.run([*pip, *what], check=True)
         with tarfile.open(KEPT / f"{name}.tar.gz") as archive:
-            archive.extractall(KEPT, filter="data")
+            if hasattr(tarfile, "data_filter"):  # from Python 3.11.4 on
+                archive.extraction_filter = tarfile.data_filter
+            archive.extractall(KEPT)
     return KEPT / name
 
 

@@ -50,7 +50,6 @@ class Do(Enum):
     """The driver's own: reset or reopen the link, then enter."""
 
 
-_UNANSWERED: Final = (State.SENT, State.ASKED, State.WINDOW, State.PASTING)
 _AT_PROMPT: Final = (Do.EXECUTE, Do.ASK_PASTE, Do.LEAVE)
 """What must not be asked amid a burst."""
 
