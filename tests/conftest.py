@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 from klemheist.actors.runtime import rest
 
 pytest_plugins = ["tests.requirements"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's `&`, which its children inherit
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
