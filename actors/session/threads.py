@@ -13,7 +13,7 @@ from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.timers import TIMERS, Timer
 from klemheist.actors.sources import Source
-from klemheist.transports.errors import DeviceReset, LinkError
+from klemheist.transports.errors import DeviceReset, LinkError, LinkTimeout
 
 from . import threads_remote
 from .cleaners import Cleaner
@@ -199,7 +199,9 @@ class ThreadCleaner(Cleaner):
 
     def _asked(self, entry: Entry, deadline: float, stopped: Future[Any]) -> None:
         error = stopped.exception()
-        if isinstance(error, LinkError):
+        if isinstance(error, LinkTimeout):  # it keeps the device so busy that the question was late
+            self._does_not_end(entry)
+        elif isinstance(error, LinkError):
             self._owe(entry)
             self.core.port.settle()
             self.report(entry, error, owed=True)
