@@ -1,6 +1,6 @@
 """Everything with a mailbox: the runtime, devices, sessions, trackers."""
 
-from klemheist.actors.device.port import Capabilities, DeviceEvent
+from klemheist.actors.device.facts import Capabilities, DeviceEvent
 from klemheist.actors.done import Done
 from klemheist.actors.messages import Call, EndSession, Execute, GetStatus, Interrupt
 from klemheist.actors.runtime import (

@@ -108,6 +108,18 @@ class PathError(ArgumentError, ValueError):
     advice = "give paths below the root, without `..`, and links that stay inside"
 
 
+class HostFileNotFoundError(KlemheistError, FileNotFoundError):
+    """The host has no such file or folder; nothing was sent."""
+
+    advice = "check the path: it is one of this machine"
+
+
+class HostNotADirectoryError(KlemheistError, NotADirectoryError):
+    """The host has a file where a folder was asked for; nothing was sent."""
+
+    advice = "give the folder that the file lies in"
+
+
 class DeviceAttributeError(DeviceError, AttributeError):
     """An object on the device has no such attribute."""
 
@@ -199,6 +211,22 @@ class ResourceConflict(SessionError):  # noqa: N818 -- says what happened
         """The session that holds it."""
         self.resource_id = resource_id
         """The resource that holds it."""
+
+
+class AlreadyHeld(SessionError):  # noqa: N818 -- says what happened
+    """The session holds another thing of this id: the cleanup of that one would be lost."""
+
+    advice = "give it another id, or unregister the one that is held"
+
+    def __init__(self, kind: str, key: str, session_id: str) -> None:
+        super().__init__(
+            f"session {session_id} holds another {kind} of the id {key!r}; "
+            "give this one another id, or unregister that one first"
+        )
+        self.kind = kind
+        """What it is: resource or thread."""
+        self.key = key
+        """The id that both have."""
 
 
 class SessionFaulted(SessionError):  # noqa: N818 -- DESIGN 5 names it

@@ -18,10 +18,13 @@ import threading
 from _thread import allocate_lock
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from klemheist.actors.runtime.errors import FutureCancelled
 from klemheist.actors.runtime.future import Future
+
+if TYPE_CHECKING:
+    from klemheist.actors.session.resources import CancelToken
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -112,6 +115,19 @@ class Operation:
         waits_for = self._waits_for
         if waits_for is not None:
             waits_for.cancel(reason)
+
+
+def cancellable(begin: Callable[[], Future[R]], cancel: CancelToken | None) -> Future[R]:
+    """Begin an operation, unless its token is cancelled; cancel it when the token is."""
+    if cancel is not None and cancel.cancelled:
+        refused: Future[R] = Future()
+        refused.cancel(cancel.reason)
+        return refused
+    future = begin()
+    if cancel is not None:
+        undo = cancel.on_cancel(lambda reason: future.cancel(str(reason)))
+        future.add_done_callback(lambda _: undo())
+    return future
 
 
 def shielded(future: Future[R]) -> Future[R]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from klemheist.actors.arity import ANY, Arity
 from klemheist.actors.minify import Cut, Page
 from klemheist.transports.errors import KlemheistError
 from klemheist.transports.repl.values import ArgumentError
@@ -59,6 +60,10 @@ class Source:
     parameters: tuple[str, ...]
     names: frozenset[str] = frozenset()
     """What it uses of the names around it, by and large: other tasks may be among them."""
+    keeps_nothing: bool = False
+    """Whether all that it knows goes with each call: no global, default or decorator of its own."""
+    arity: Arity = field(default=ANY, repr=False, compare=False)
+    """What it can be called with."""
     rows: tuple[str, ...] = field(default=(), repr=False)
     """For each line of `text` the host's own line, for tracebacks."""
     hash: str = field(init=False)
@@ -243,8 +248,14 @@ class _Located:
             ),
             parameters=_parameters(self.node.args),
             names=_used(self.node),
+            keeps_nothing=not self._has_others() and _keeps_nothing(self.node),
+            arity=ANY if self._has_others() else Arity.of(self.node.args),
             rows=tuple(self.page.row(line) for line in small.line_map),
         )
+
+    def _has_others(self) -> bool:
+        """Whether decorators that are not ours run on the device."""
+        return any(_plain_name(each) not in _OURS for each in self.node.decorator_list)
 
     def _decorator_cuts(self) -> Iterator[Cut]:
         for decorator in self.node.decorator_list:
@@ -305,6 +316,14 @@ def _used(function: _Function) -> frozenset[str]:
     own = [each for each in _own_nodes(function) if isinstance(each, ast.Name)]
     bound = {each.id for each in own if not isinstance(each.ctx, ast.Load)}
     return frozenset(each.id for each in names) - bound - {*_parameters(function.args)}
+
+
+def _keeps_nothing(function: _Function) -> bool:
+    """Whether a function can be defined anew between two calls, and nobody sees it."""
+    if function.args.defaults or any(function.args.kw_defaults):
+        return False
+    reaches = {"globals", "exec", "eval"} & _used(function)
+    return not reaches and not any(isinstance(each, ast.Global) for each in ast.walk(function))
 
 
 def _is_task(name: str, cell: types.CellType) -> bool:

@@ -41,6 +41,8 @@ try:
     assert container.manager() is manager  # a singleton; sessions are made anew
     with container.session() as one, container.session() as another:
         assert one.session_id != another.session_id
+        assert one.resources.session_id == one.session_id  # and so is the tracker of each
+        assert one.resources is not another.resources
     assert Thermometer(manager, container.config.device()).read() == 21
     assert manager.get_session_stats().active_session_count == 0
 finally:

@@ -64,7 +64,7 @@ def read(path: Path) -> Config:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ArgumentError(f"{path}: {error}") from error
+        raise ArgumentError(f"{path}: {error}; correct it, or move the file away") from error
     for key in data:
         if key not in ("devices", "session"):
             raise ArgumentError(f"{path}: unknown key {key!r}; there are [devices] and [session]")

@@ -23,6 +23,8 @@ KlemheistError
 │   ├── DeviceIndexError
 │   ├── DeviceTypeError
 │   └── DeviceMemoryError
+├── HostFileNotFoundError       the host has no such file or folder
+├── HostNotADirectoryError      the host has a file where a folder was asked for
 ├── CapabilityError             this device cannot do it
 ├── SessionError                a session or its manager is not in the state for it
 │   ├── SessionClosed
@@ -31,12 +33,14 @@ KlemheistError
 │   ├── DeviceBusy
 │   ├── BudgetExceeded
 │   ├── ResourceConflict
+│   ├── AlreadyHeld
 │   ├── SessionFaulted
 │   ├── StaleHandle
 │   ├── QueueFull
 │   └── CallCancelled
 ├── ArgumentError               an argument cannot be sent, or an option is wrong
-│   └── PathError               a path leaves the folder that it must stay in
+│   ├── PathError               a path leaves the folder that it must stay in
+│   └── InvalidArgument         an actor's setting, or what its runtime was given, makes no sense
 ├── ResultTypeError             a result is nothing that a literal can say
 ├── SourceUnavailable           a function has no source that could run on a device
 ├── CodeSyntaxError             the code is no Python
@@ -68,6 +72,7 @@ KlemheistError
 from __future__ import annotations
 
 from klemheist.actors.errors import (
+    AlreadyHeld,
     BudgetExceeded,
     CallCancelled,
     CapabilityError,
@@ -85,6 +90,8 @@ from klemheist.actors.errors import (
     DeviceNotADirectoryError,
     DeviceReadOnlyError,
     DeviceTypeError,
+    HostFileNotFoundError,
+    HostNotADirectoryError,
     PathError,
     QueueFull,
     ResourceCleanupError,
@@ -101,6 +108,7 @@ from klemheist.actors.runtime.errors import (
     ActorRestarted,
     AskTimeout,
     FutureCancelled,
+    InvalidArgument,
     MailboxFull,
     NameTaken,
     StashOverflow,
@@ -139,6 +147,7 @@ from klemheist.transports.repl.values import ArgumentError, ResultTypeError
 __all__ = [
     "ActorDead",
     "ActorRestarted",
+    "AlreadyHeld",
     "AlreadyPresent",
     "AlreadyStarted",
     "ArgumentError",
@@ -165,7 +174,10 @@ __all__ = [
     "DeviceReset",
     "DeviceTypeError",
     "FutureCancelled",
+    "HostFileNotFoundError",
+    "HostNotADirectoryError",
     "InitError",
+    "InvalidArgument",
     "InvalidChildSpec",
     "InvalidFlags",
     "KlemheistError",

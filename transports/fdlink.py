@@ -11,8 +11,10 @@ import os
 import select
 import threading
 from collections import deque
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from loguru import logger
 
@@ -32,6 +34,8 @@ READ_BYTES = 65536
 """As much as a pipe holds: one read empties it."""
 
 CTRL_C = b"\x03"
+
+_opened: WeakSet[FdLink] = WeakSet()
 
 
 class FdLink:
@@ -76,6 +80,14 @@ class FdLink:
     def _disconnect(self) -> None:
         """Free what `_connect` made besides the descriptors; called once, after they are closed."""
 
+    def forget(self) -> None:
+        """In a forked child: close our copies, and say nothing to anybody; the parent goes on."""
+        self._live = False
+        self._reactor = None
+        for fd in {self._read_fd, self._write_fd}:
+            with suppress(OSError):  # it was being closed, or is not open yet
+                os.close(fd)
+
     def open(self, receiver: Receiver, *, timeout: float = 10.0) -> None:
         """See `Link.open`."""
         if self._opened:
@@ -85,6 +97,7 @@ class FdLink:
     def _start(self, receiver: Receiver, read_fd: int, write_fd: int) -> None:
         """Own the descriptors, and have them read."""
         self._opened = True
+        _opened.add(self)
         # Two descriptors always: waiting to write is then a registration of its own.
         self._read_fd = read_fd
         self._write_fd = os.dup(read_fd) if write_fd == read_fd else write_fd
@@ -305,6 +318,14 @@ class FdLink:
         """One line; a subclass knows more."""
         reason = error.strerror if error is not None and error.strerror else "closed by its peer"
         return f"{self.url} is gone: {reason}"
+
+
+def _after_fork() -> None:
+    for link in tuple(_opened):
+        link.forget()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _names(resets: tuple[Reset, ...]) -> str:

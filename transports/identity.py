@@ -106,7 +106,7 @@ def find_port(wanted: Wanted, ports: Sequence[PortInfo], url: str) -> PortInfo:
     if found:
         raise _several(url, found, ports)
     there = _shown([port for port in ports if port.vid is not None], ports)
-    raise LinkError(f"{url} is not plugged in; there {there}")
+    raise LinkError(f"{url} is not plugged in; there {there}; plug it in, or choose another URL")
 
 
 def find_again(path: str, was: PortInfo | None, ports: Sequence[PortInfo]) -> PortInfo:

@@ -113,9 +113,17 @@ class ProcessLink(FdLink):
         if child is not None:
             child.end()
 
+    def forget(self) -> None:
+        """See `FdLink.forget`: a copy of the lifeline would keep the board when the parent dies."""
+        super().forget()
+        if self._child is not None:
+            self._child.lifeline.close()
+
     def _why_lost(self, error: OSError | None) -> str:
         del error  # it says no more than: gone
-        return f"{self.url} is gone: its process ended"
+        return (
+            f"{self.url} is gone: its process ended; it is started again by itself, so call again"
+        )
 
 
 class ExecLink(ProcessLink):

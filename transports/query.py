@@ -21,7 +21,11 @@ def read_options(query: str, text: str, allowed: frozenset[str]) -> dict[str, st
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if query else []
     except ValueError as error:
-        raise UnknownScheme(f"{text!r}: its options are no list of name=value") from error
+        form = "&".join(f"{name}=…" for name in sorted(allowed)[:2]) or "nothing"
+        raise UnknownScheme(
+            f"{text!r}: its options are no list of name=value; write {form}, "
+            f"with the names {', '.join(sorted(allowed))}"
+        ) from error
     for name, _ in pairs:
         if name not in allowed:
             known = ", ".join(sorted(allowed)) or "none"

@@ -14,6 +14,7 @@ from klemheist.transports.query import read_options
 
 _WORDS = frozenset({"vid", "pid", "serial", "location"})
 _NUMBER = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,4})")
+_BARE = re.compile(r"([0-9a-fA-F]{1,4}):([0-9a-fA-F]{1,4})")
 _USE = "usb:serial=E6614C…, usb:vid=2e8a&pid=0005 or usb:location=1-1.2"
 
 
@@ -27,6 +28,10 @@ def parse_usb(asked: str, text: str) -> Wanted:
     Raises:
         UnknownScheme: it asks for nothing, or for what no USB port has.
     """
+    if (bare := _BARE.fullmatch(asked)) is not None:
+        raise UnknownScheme(f"{text!r}: write usb:vid={bare[1]}&pid={bare[2]}")
+    if asked and "=" not in asked:
+        raise UnknownScheme(f"{text!r} does not say which port by name=value; use {_USE}")
     words = read_options(asked.replace("+", "%2B"), text, _WORDS)
     if not any(words.values()) or ("pid" in words and "vid" not in words):
         raise UnknownScheme(f"{text!r} does not say which port; use {_USE}")

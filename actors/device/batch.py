@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, Protocol
 
-from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.lines import Procedure
 
 from .call import Call, FairQueue
@@ -95,8 +95,8 @@ def gather(first: Call, queue: FairQueue, board: Board, now: float, generation: 
     if len(members) == 1:
         return first
     calls = [each.arguments for each in members]
+    queue.skip(first.owner, len(members) - 1)
     for member in members[1:]:
-        queue.remove(member)
         member.tries += 1
     return Batch(
         lambda board: task.many(board, calls),

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.burst import (
     ENTER,
     LAST_COUNT,
     MOST_ENTRIES,
     burst_line,
 )
-from klemheist.transports.repl.conversation import Board, Conversation, Outcome
+from klemheist.transports.repl.conversation import Conversation
 from klemheist.transports.repl.frames import MARK, FrameKind, find_short, parse, short_answer
 from klemheist.transports.repl.lines import step_of
+from klemheist.transports.repl.steps import Outcome
 
 from .express import Express
 
@@ -111,7 +113,10 @@ class BurstLine(Express):
                 self.answer = frame
         self.is_clear = True
         if self.answer is not None:
-            self._talk.end_line(begun=begun)
+            if not begun and self._talk.unanswered:  # its `OK` got lost: nobody knows what else did
+                self.answer = None
+            else:
+                self._talk.end_line(begun=begun)
         return True
 
     def joined(self) -> list[Outcome]:

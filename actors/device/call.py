@@ -14,7 +14,7 @@ from klemheist.actors.errors import QueueFull
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.inbox import in_turn
 from klemheist.transports.link import DRIVE_SECONDS, Link
-from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.lines import Procedure
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class CallFuture(Future[Any]):
         on_cancel: see `Future`.
     """
 
-    __slots__ = ("_link",)
+    __slots__ = ("_link", "_list")
 
     soon: ClassVar[bool] = False
     """Whether the answer is near, as a rule; see `Link.lend`."""
@@ -45,6 +45,27 @@ class CallFuture(Future[Any]):
     ) -> None:
         super().__init__(on_cancel=on_cancel)
         self._link = link
+        self._list: dict[Future[Any], bool] | None = None
+
+    def be_listed(self, calls: dict[Future[Any], bool], *, mark: bool) -> None:
+        """Be in `calls` until resolved: for less than a callback costs, once for each call."""
+        calls[self] = mark
+        self._list = calls
+        if self.done():
+            calls.pop(self, None)
+
+    def set(self, value: Any = None) -> bool:  # type: ignore[override]  # Pykka's is None
+        """See `Future.set`."""
+        given = super().set(value)
+        if given and self._list is not None:
+            self._list.pop(self, None)
+        return given
+
+    def _resolve(self, state: int, value: Any) -> bool:
+        given = super()._resolve(state, value)
+        if given and self._list is not None:
+            self._list.pop(self, None)
+        return given
 
     def get(self, *, timeout: float | None = None) -> Any:
         """See `Future.get`."""
@@ -79,7 +100,10 @@ class Call:
     generation: int = 0
     """The only generation it makes sense in; 0 for any."""
     on_output: Callable[[bytes], object] | None = None
-    future: Future[Any] = field(default_factory=Future)
+    early: bool = False
+    """Its procedure may begin before the agent is there, and sees to it where it needs it."""
+    future: Future[Any] = field(init=False)
+    """Whose result it is; given by whoever takes the call."""
     tries: int = 0
     """How often its procedure was begun; 0 means that nothing of it was sent."""
     task: Task | None = None
@@ -149,6 +173,15 @@ class FairQueue:
     def waiting_for(self, owner: str) -> Iterable[Call]:
         """Return the calls of one session, the next one first."""
         return self._lanes.get(owner, ())
+
+    def skip(self, owner: str, count: int) -> None:
+        """Remove the next calls of one session: they go out with one that was taken."""
+        lane = self._lanes[owner]
+        for _ in range(count):
+            lane.popleft()
+        if not lane:
+            del self._lanes[owner]
+            self._turns.remove(owner)
 
     def remove(self, call: Call) -> bool:
         """Remove one call; False where it does not wait (any more)."""

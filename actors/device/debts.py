@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from loguru import logger
 
-from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.frames import FrameKind
 from klemheist.transports.repl.lines import Gone, Procedure, Silent
 from klemheist.transports.repl.procedures import evaluated

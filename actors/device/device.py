@@ -18,11 +18,8 @@ from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.here import interrupt_after_turns
 from klemheist.actors.runtime.timers import TIMERS, Timers
 from klemheist.transports.errors import LinkError, LinkLost
-from klemheist.transports.link import Link
-from klemheist.transports.repl.conversation import Conversation, Do, Outcome, Reply, Step
-from klemheist.transports.repl.frames import EventFilter
-from klemheist.transports.repl.install import complete
-from klemheist.transports.repl.lines import Full, Gone, Procedure, Silent, leave, status
+from klemheist.transports.repl.install import after_arrival, arrive, complete
+from klemheist.transports.repl.lines import Full, Gone, Silent, leave
 
 from .bursts import PAUSE, Bursts
 from .call import Call, CallFuture
@@ -32,17 +29,11 @@ from .parting import Parting
 from .port import Port
 from .recovery import PATIENCE, Recovery
 from .reopen import Reopening
-from .runner import Runner
 from .short import ShortWay
 from .states import DeviceState, Happening
 from .suspicion import Suspicion
 from .watch import Watch
 
-_RUNGS: Final = {
-    Do.INTERRUPT: "interrupt",
-    Do.SOFT_RESET: "soft reset",
-    Do.HARD_RESET: "hard reset",
-}
 _GONE: Final = (DeviceState.FAILED, DeviceState.STOPPING, DeviceState.STOPPED)
 
 
@@ -94,10 +85,7 @@ class Device(ShortWay):
     def submit(self, call: Call) -> Future[Any]:
         """Take a call; its future is resolved by its deadline at the latest."""
         call.future = CallFuture(self.port.present_link, partial(self._cancel_later, call))
-        if not self.post(self._admit, call):
-            call.future = Future()
-            return self.port.keep(call)
-        return call.future
+        return call.future if self.post(self._admit, call) else self.port.keep(call)
 
     def interrupt(self, owner: str) -> None:
         """Send Ctrl-C to what runs for `owner`, as a person at the REPL would; out of turn."""
@@ -185,47 +173,6 @@ class Device(ShortWay):
         else:
             self._recovery.lost(error)
 
-    def _handle(self, outcome: Outcome) -> None:
-        if outcome.reply is not None:
-            self._runner.reply(outcome.reply, self._watch.now())
-        elif outcome.output:
-            self._output(outcome.output)
-        elif outcome.write:
-            self._runner.goes_on(self._watch.now())
-            self._links.write(outcome.write)
-        elif outcome.sign:
-            self._look()
-
-    def _look(self) -> None:
-        """The device printed what it prints when it boots: see whether it did."""
-        talk = self._talk
-        if self._intake.current is not None:
-            if talk.busy and not talk.nearly_ended and not talk.unanswered:
-                self._links.write(self._suspicion.rise())
-        elif self.port.state is DeviceState.UP and not self._runner.active:
-            self.begin(status(self.port.board), self._looked, patience=PATIENCE)
-
-    def _looked(self, _: object, error: BaseException | None) -> None:
-        if isinstance(error, Gone):
-            self._recovery.rebooted()
-        elif error is not None:
-            self._recovery.trouble(str(error))
-
-    def _output(self, data: bytes) -> None:
-        data, events = self._events.feed(data)
-        for text in events:
-            self.port.emit("thread", text)
-        call = self._intake.current
-        self.port.counters.output_bytes += len(data)
-        if not data:
-            return
-        if call is None:
-            self.port.emit("output", data=data)
-        else:
-            self._suspicion.hear(data)
-            if call.on_output is not None:
-                call.on_output(data)
-
     # -- calls -----------------------------------------------------------------------------------
 
     def _admit(self, call: Call) -> None:
@@ -242,14 +189,20 @@ class Device(ShortWay):
 
         A burst ends before: those that come meanwhile may then go out together.
         """
+        board = self.port.board
         while self.port.state is DeviceState.UP and not self._runner.active:
             if self._talk.listening and self._intake:
                 self.begin(leave(), self._looked, patience=PATIENCE)
                 continue
             call = self._intake.take(self._watch.now())
             if call is None:
+                if board.unsent:
+                    self.begin(arrive(board), self._looked, patience=PATIENCE)
                 return
-            self.begin(call.procedure(self.port.board), self._finished)
+            procedure = call.procedure(board)
+            if board.unsent and not call.early:
+                procedure = after_arrival(board, procedure)
+            self.begin(procedure, self._finished)
 
     def _finished(self, value: Any, error: BaseException | None) -> None:
         self._suspicion.clear()
@@ -273,25 +226,7 @@ class Device(ShortWay):
         if self._intake.cancel(call, reason):
             self._recovery.trouble("a call was cancelled")
 
-    # -- procedures ------------------------------------------------------------------------------
-
-    def new_talk(self) -> None:
-        """Begin a new conversation: the link is new."""
-        self._talk = Conversation(self.port.board)
-        self._events = EventFilter()
-        self._runner = Runner(self._talk, self._send)
-
-    def begin(
-        self,
-        procedure: Procedure[Any],
-        done: Callable[[Any, BaseException | None], None],
-        *,
-        patience: float | None = None,
-    ) -> None:
-        """Run a procedure; the runner must be free."""
-        now = self._watch.now()
-        self._runner.start(procedure, now, done, patience=patience)
-        self._watch_step(now)
+    # -- where a signal's handler has raised -------------------------------------------------------
 
     def begin_anew(self) -> None:
         """Trust nothing of what was under way, on a turn: ask the device for its prompt."""
@@ -308,30 +243,6 @@ class Device(ShortWay):
         else:  # no bug of ours: a signal's handler has raised here, for whoever brought the turn
             self.begin_anew()
             interrupt_after_turns(error)
-
-    def drop(self) -> None:
-        """Abandon the procedure under way."""
-        self._suspicion.clear()
-        self._runner.abandon()
-
-    def _send(self, step: Step, data: bytes) -> None:
-        if step.do in _RUNGS:
-            self.port.emit("rung", _RUNGS[step.do])
-        if step.do is Do.HARD_RESET:
-            self._links.hard_reset(self._was_reset)
-        elif step.do is Do.INTERRUPT:
-            self._links.interrupt()
-        else:
-            self._links.write(data)
-
-    def _was_reset(self, reset: Future[Link]) -> None:
-        worked = reset.exception() is None
-        if worked:
-            self.port.link = reset.get()
-            self.port.board.boot = ""
-        self._talk.machine.forget()
-        self._runner.reply(Reply(ended=worked), self._watch.now())
-        self._next()
 
     # -- deadlines -------------------------------------------------------------------------------
 
@@ -360,11 +271,6 @@ class Device(ShortWay):
         deadline = self._intake.next_deadline()
         if deadline is not None:
             self._watch.by(deadline)
-
-    def _watch_step(self, now: float) -> None:
-        when = self._runner.next_check(now)
-        if when is not None:
-            self._watch.by(when)
 
     # -- the end ---------------------------------------------------------------------------------
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from klemheist.transports.repl.conversation import Conversation, Outcome
+from klemheist.transports.repl.conversation import Conversation
 from klemheist.transports.repl.frames import Frame, FrameKind
 from klemheist.transports.repl.lines import step_of
+from klemheist.transports.repl.steps import Outcome
 
 if TYPE_CHECKING:
     from .call import Call

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from klemheist.actors.runtime.timers import Timer, Timers
-from klemheist.transports.repl.conversation import Do, Step
 from klemheist.transports.repl.install import remove
 from klemheist.transports.repl.lines import Procedure
+from klemheist.transports.repl.steps import Do, Step
 
 from .linkage import Linkage
 from .port import Port
-from .recovery import PATIENCE, Driver
+from .recovery import LEAVE_RAW, PATIENCE, Driver
 from .states import Happening
 from .watch import Watch
 
-LEAVE_RAW: Final = b"\r\x03\x02"
 RUN_APP: Final = b"\x04"
 LEAVE_WITHIN: Final = (0.3, 0.6)
 """Seconds for the prompt, attempt by attempt, when a busy device is released."""

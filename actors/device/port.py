@@ -7,12 +7,12 @@ port, never the actor.
 
 from __future__ import annotations
 
-import re
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 from loguru import logger
 
@@ -25,10 +25,12 @@ from klemheist.actors.runtime.timers import TIMERS
 from klemheist.transports.errors import LinkLost, LinkTimeout
 from klemheist.transports.link import Link
 from klemheist.transports.repl.attach import Firmware
-from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.board import Board
 
+from .brain import Brain
 from .call import Call
 from .debts import Debts
+from .facts import Capabilities, Counters, DeviceEvent
 from .meter import CallMeter
 from .report import Reporter
 from .states import LIFE, DeviceState, Happening
@@ -38,41 +40,9 @@ if TYPE_CHECKING:
     from .linkage import Receiver
     from .short import Answer
 
-
-_IMPLEMENTATION: Final = re.compile(r"name='(\w+)'")
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a device can do, as its firmware and its agent say (DESIGN 3.8, SES-004)."""
-
-    platform: str
-    firmware: str
-    raw_paste: bool
-    threads: bool
-    single_floats: bool
-    free_memory: int
-    """Bytes free after the agent was installed; -1 where the device does not say."""
-    longest_source: int
-    """Bytes of one top-level statement that the device can take."""
-
-    @property
-    def implementation(self) -> str:
-        """`sys.implementation.name`: `micropython`, `circuitpython`; empty where it is unknown."""
-        found = _IMPLEMENTATION.search(self.firmware)
-        return "" if found is None else found[1]
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceEvent:
-    """Something that happened to a device; `kind` is stable, `text` is for people."""
-
-    url: str
-    kind: str
-    text: str = ""
-    generation: int = 0
-    same_boot: bool = False
-    data: bytes = b""
+_INHERITED: Final = (
+    "belongs to the process from which this one was forked; create a SessionManager of its own here"
+)
 
 
 SETTLE_WITHIN: Final = 30.0
@@ -81,46 +51,7 @@ SETTLE_WITHIN: Final = 30.0
 _OVER: Final = (DeviceState.FAILED, DeviceState.STOPPED)
 
 
-class Brain(Protocol):
-    """What the port needs of the Device actor that drives it now."""
-
-    @property
-    def waiting(self) -> int:
-        """How many calls wait; from any thread."""
-
-    def submit(self, call: Call) -> Future[Any]:
-        """Take a call, from any thread."""
-
-    def post(self, fn: Callable[..., object], /, *args: Any) -> object:
-        """Run `fn(*args)` as a turn of the actor."""
-
-    def call_now(self, entry: int, plain: tuple[Any, ...], make_call: MakeCall) -> Answer:
-        """Make a call on this thread if the device is idle."""
-
-    def call_soon(
-        self, entry: int, plain: tuple[Any, ...], make_call: MakeCall, owner: str
-    ) -> Answer:
-        """Send a call from the loop of this thread if the device is idle."""
-
-    def interrupt(self, owner: str) -> None:
-        """Interrupt what runs now, if it runs for `owner`; from any thread."""
-
-    def hurry(self) -> None:
-        """Open the link at once, if it is away; from any thread."""
-
-    def release(self) -> None:
-        """Leave the device as it was found, from any thread."""
-
-
-@dataclass(slots=True)
-class Counters:
-    """What a device has done since the service started."""
-
-    calls: int = 0
-    faults: int = 0
-    generations: int = 0
-    reopened: int = 0
-    output_bytes: int = 0
+_known: Final[WeakSet[Port]] = WeakSet()
 
 
 class Port:
@@ -155,6 +86,8 @@ class Port:
         self._listeners: list[Callable[[DeviceEvent], object]] = []
         self._reporter = Reporter(self.report)
         self._lock = threading.Lock()
+        self._is_inherited = False
+        _known.add(self)
 
     def __repr__(self) -> str:
         return f"<device {self.url} {self.state.value}, generation {self.generation}>"
@@ -231,8 +164,10 @@ class Port:
 
     def keep(self, call: Call) -> Future[Any]:
         """Keep a call while no actor drives the device: one that crashed is being started anew."""
+        call.future = Future()
         if self.state in (DeviceState.FAILED, DeviceState.STOPPING, DeviceState.STOPPED):
-            call.future.set_exception(LinkLost(f"{self.url} is closed; create a new session"))
+            why = _INHERITED if self._is_inherited else "is closed; create a new session"
+            call.future.set_exception(LinkLost(f"{self.url} {why}"))
             return call.future
         late = LinkTimeout(f"{call.label} still waited for {self.url} and was not sent; try again")
         timer = TIMERS.call_at(call.deadline, call.future.set_exception, late)
@@ -241,6 +176,18 @@ class Port:
             self._kept.append((call, call.future))
         self.hand_over()
         return call.future
+
+    def inherit(self) -> None:
+        """Be of no use, in a forked child: the device is the parent's, who is not disturbed.
+
+        No lock is taken: a thread that this process does not have may have held it.
+        """
+        self.brain = self.link = None
+        self.state = DeviceState.STOPPED
+        self.closed = Future()
+        self.closed.set(None)
+        self._kept, self._lock = [], threading.Lock()
+        self._is_inherited = True
 
     def settle(self) -> None:
         """Have what is owed done now, where the device was back before it was owed.
@@ -315,3 +262,11 @@ class Port:
                     fn(event)
                 except Exception:  # noqa: BLE001 -- a listener's bug must not crash the device
                     self.report.exception("a listener of {} failed", self.url)
+
+
+def _after_fork() -> None:
+    for port in tuple(_known):
+        port.inherit()
+
+
+os.register_at_fork(after_in_child=_after_fork)

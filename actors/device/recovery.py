@@ -18,8 +18,9 @@ from klemheist.transports.errors import DeviceReset, LinkError, LinkLost, LinkTi
 from klemheist.transports.link import Link
 from klemheist.transports.repl.attach import Attached, attach
 from klemheist.transports.repl.frames import COUNTS
+from klemheist.transports.repl.install import after_arrival
 from klemheist.transports.repl.ladder import Recovered, ladder
-from klemheist.transports.repl.lines import Procedure
+from klemheist.transports.repl.lines import Full, Procedure
 
 from .intake import Intake
 from .linkage import Linkage
@@ -31,6 +32,8 @@ PATIENCE: Final = 3.0
 """Seconds for one step of ours once the device has accepted it; then it is asked again."""
 PAY_PATIENCE: Final = 10.0
 """The same for owed cleanup, which is the user's code."""
+
+LEAVE_RAW: Final = b"\r\x03\x02"
 
 CHANCES: Final = 10
 """Twenty seconds with the usual backoff: a board starts, joins its network and serves again."""
@@ -118,19 +121,20 @@ class Recovery:
             link = opening.get()
             if link.boots:
                 self._port.board.boot = ""  # no need to ask
-            self._opened(link)
+            self._opened(link, started=link.boots)
         elif self._port.move(Happening.NOT_OPENED):
             if not isinstance(error, LinkError):
                 error = LinkError(f"{self._port.url}: {error!r}")
             self._down(error)
 
-    def _opened(self, link: Link) -> None:
+    def _opened(self, link: Link, *, started: bool = False) -> None:
         self._port.link = link
         if self._port.move(Happening.OPENED):
             self._driver.new_talk()
-            self._driver.begin(self._attach(), self._attached, patience=PATIENCE)
+            attaching = self._attach(started=started)
+            self._driver.begin(attaching, self._attached, patience=PATIENCE)
 
-    def _attach(self) -> Procedure[Attached]:
+    def _attach(self, *, started: bool = False) -> Procedure[Attached]:
         fresh, self._fresh = self._fresh, False
         if fresh:
             self._chances = CHANCES
@@ -141,9 +145,13 @@ class Recovery:
             firmware=self._port.firmware,
             fresh=fresh,
             familiar=self._port.link is not None and self._port.link.boots,
+            started=started,
         )
 
     def _attached(self, attached: Attached | None, error: BaseException | None) -> None:
+        if isinstance(error, Full) and not self._port.ready.done():
+            self._refuse(error)
+            return
         if attached is None:
             self.trouble(f"attaching failed: {error}")
             return
@@ -154,10 +162,17 @@ class Recovery:
             self._port.move(Happening.RECOVERED)
         self._up(same_boot=attached.same_boot)
 
+    def _refuse(self, error: Full) -> None:
+        """Leave a device alone that has no room for us: what fills it may be its user's (3.7)."""
+        self._links.write(LEAVE_RAW)
+        way = "free some of it, or open the device with fresh=True"
+        self.lost(LinkError(f"{self._port.url}: {error}; {way}"))
+
     def _up(self, *, same_boot: bool) -> None:
         self._reopening.worked()
         if len(self._port.debts):  # before anybody else has a turn
-            paying = self._port.debts.pay(self._port.board)
+            board = self._port.board
+            paying = after_arrival(board, self._port.debts.pay(board))
             self._driver.begin(paying, partial(self._paid, same_boot), patience=PAY_PATIENCE)
         else:
             self._port.booted(same_boot=same_boot)
@@ -211,7 +226,11 @@ class Recovery:
         port = self._port
         port.counters.faults += 1
         port.move(Happening.TROUBLE)
-        self._intake.lose(DeviceReset, f"{port.url} booted anew")
+        self._intake.lose(
+            DeviceReset,
+            f"{port.url} booted anew, what was in its memory is gone; make it "
+            "again, and call again (what was deployed comes back by itself)",
+        )
         port.board.boot = ""
         port.emit("reset", "the interpreter booted anew")
         self._driver.begin(self._attach(), self._attached, patience=PATIENCE)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from klemheist.transports.repl.conversation import Conversation, Do, Reply, Step
+from klemheist.transports.repl.conversation import Conversation
 from klemheist.transports.repl.lines import Procedure
+from klemheist.transports.repl.steps import Do, Reply, Step
 
 GRACE: Final = 0.25
 """Seconds that the prompt may stay away once a call's frame is there; then it got lost."""

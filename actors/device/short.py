@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.items import Item, reject
@@ -28,49 +28,23 @@ from .express import Express, MakeCall
 from .recovery import PATIENCE
 from .runner import GRACE
 from .states import DeviceState
-from .turns import Turns
-
-if TYPE_CHECKING:
-    from klemheist.transports.repl.conversation import Conversation, Outcome
-    from klemheist.transports.repl.lines import Procedure
-
-    from .intake import Intake
-    from .runner import Runner
-    from .watch import Watch
+from .talking import Talking
 
 Answer: TypeAlias = "int | Frame | Future[Any] | None"
 """What comes of a call: its value, the frame of it, or the future of what takes longer or is no
 value; None where nothing was sent."""
 
 
-class ShortWay(Turns):
+class ShortWay(Talking):
     """The turns of a Device in which calls go the short way."""
 
-    _intake: Intake
-    _runner: Runner
-    _talk: Conversation
-    _watch: Watch
     _bursts: Bursts
     _awaited: AwaitedCall | None = None
-
-    def begin(
-        self,
-        procedure: Procedure[Any],
-        done: Callable[[Any, BaseException | None], None],
-        *,
-        patience: float | None = None,
-    ) -> None:
-        """Run a procedure."""
-        raise NotImplementedError
 
     _cancel: Callable[[Call, str | None], object]
     _cancel_later: Callable[..., object]
     _check: Callable[[], object]
     _finished: Callable[[Any, BaseException | None], None]
-    _handle: Callable[[Outcome], object]
-    _looked: Callable[[object, BaseException | None], None]
-    _next: Callable[[], object]
-    _watch_step: Callable[[float], object]
 
     # -- from any thread
 
@@ -124,7 +98,10 @@ class ShortWay(Turns):
         port, talk, bursts = self.port, self._talk, self._bursts
         if port.state is not DeviceState.UP or self._runner.active or len(self._intake):
             return None
-        now, board, listening = port.meter.begin(), port.board, talk.listening
+        listening = talk.listening
+        if not (listening or talk.at_prompt):  # a burst that is ending by itself
+            return None
+        now, board = port.meter.begin(), port.board
         if (bursts.due(now) and board.burst == board.boot) or listening:
             if listening and bursts.is_over(now):
                 return None

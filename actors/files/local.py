@@ -13,7 +13,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from klemheist.actors.errors import CapabilityError, PathError
+from klemheist.actors.errors import (
+    CapabilityError,
+    HostFileNotFoundError,
+    HostNotADirectoryError,
+    PathError,
+)
 
 from .kit import checksum
 
@@ -54,8 +59,10 @@ def scan(local: Path, ignore: tuple[str, ...], mpy: int) -> LocalTree:
 
     Raises:
         PathError: a link leads out of the folder, or in a circle, or a name is no UTF-8.
+        HostFileNotFoundError, HostNotADirectoryError: there is no such folder.
         OSError: something cannot be read.
     """
+    _check_folder(local)
     files: dict[str, LocalFile] = {}
     directories: set[str] = set()
     ignored = re.compile("|".join(map(translate, ignore)) or "(?!)").match
@@ -69,6 +76,15 @@ def scan(local: Path, ignore: tuple[str, ...], mpy: int) -> LocalTree:
             raise PathError(f"{path}: it would become {found.path}, which is there too; remove one")
         files[found.path] = found
     return LocalTree(files, frozenset(directories))
+
+
+def _check_folder(local: Path) -> None:
+    if not local.exists():
+        raise HostFileNotFoundError(f"{local}: there is no such folder on the host; check the path")
+    if not local.is_dir():
+        raise HostNotADirectoryError(
+            f"{local} is no folder; sync takes a folder, and files.write one file"
+        )
 
 
 def described(source: Path, path: str, data: bytes, mpy: int) -> LocalFile:

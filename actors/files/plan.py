@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from posixpath import dirname
 from secrets import token_hex
@@ -14,6 +14,7 @@ from klemheist.actors.errors import (
     DeviceNotADirectoryError,
     PathError,
 )
+from klemheist.transports.repl.values import ArgumentError
 
 from . import manifest
 from .kit import DIRECTORY_SIZE
@@ -28,6 +29,13 @@ _PART: Final = re.compile(r"\.k[0-9a-f]{6}~\Z")
 
 Listing = Mapping[str, tuple[int, int]]
 """Size and time by path below the root; `DIRECTORY_SIZE` for a directory."""
+
+
+def _patterns(option: str, given: Sequence[str]) -> tuple[str, ...]:
+    found = (given,) if isinstance(given, str) else given
+    if not isinstance(found, Iterable) or not all(isinstance(each, str) for each in found):
+        raise ArgumentError(f"{option}={given!r}: give a pattern, or a list of patterns, as text")
+    return tuple(each.rstrip("/") for each in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +58,15 @@ class SyncOptions:
         verify: bool,
         mpy: bool,
     ) -> SyncOptions:
-        """Make them of what the caller gave."""
+        """Make them of what the caller gave.
+
+        Raises:
+            ArgumentError: patterns that are no text.
+        """
         return cls(
             mirror,
-            None if keep is None else tuple(keep),
-            IGNORED if ignore is None else tuple(ignore),
+            None if keep is None else _patterns("keep", keep),
+            IGNORED if ignore is None else _patterns("ignore", ignore),
             verify,
             mpy,
         )

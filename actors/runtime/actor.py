@@ -19,14 +19,15 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from . import signals
+from .check import check_settings, refused
 from .deadletters import DEAD_LETTERS
 from .errors import MailboxFull, StashOverflow
-from .exits import ExitReason
+from .exits import ExitReason, check_reason
 from .idle import Idleness
 from .inbox import InlineInbox
 from .life import LATER, Living
 from .mailbox import Mailbox, Unbounded
-from .ref import ActorRef
+from .ref import ActorRef, check_ref
 from .schedule import Schedule
 from .scheduled import ScheduledInbox
 from .signals import Notice, WatchRef
@@ -82,6 +83,10 @@ class Actor(Living):
     timers: Timers = TIMERS
     """Where `schedule` keeps its timers."""
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_settings(cls)
+
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         inbox: InlineInbox | ScheduledInbox
         if self.inline:
@@ -93,6 +98,15 @@ class Actor(Living):
         inbox.ref = ref = self.ref_class(self, inbox)
         self._actor_inbox = inbox
         self._actor_self = self._actor_ref = ref
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Say what is wrong where `__init__` was overridden and did not come here."""
+            if name in {"_actor_inbox", "_actor_ref", "_actor_self"}:
+                raise TypeError(f"{type(self).__qualname__}.__init__ must call super().__init__()")
+            text = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(text, name=name, obj=self)
 
     # -- hooks, besides Pykka's on_start, on_stop and on_failure
 
@@ -150,7 +164,11 @@ class Actor(Living):
         Args:
             ref: Who is watched; watching twice gives two messages.
             message: What is sent instead.
+
+        Raises:
+            InvalidArgument: `ref` is no ref of ours.
         """
+        check_ref(ref)
         watch = WatchRef(self, ref, message)
         if self._actor_watches is None:
             self._actor_watches = set()
@@ -167,6 +185,8 @@ class Actor(Living):
         Returns:
             Whether it was still to come.
         """
+        if not isinstance(watch, WatchRef):
+            raise refused("watch", watch, "use what watch() returned")
         return watch.cancel()
 
     def link(self, ref: ActorRef[Any]) -> None:
@@ -174,7 +194,11 @@ class Actor(Living):
 
         An end with reason normal concerns only who traps exits. Linking to an actor that has ended
         is its exit signal, with reason `NOPROC`.
+
+        Raises:
+            InvalidArgument: `ref` is no ref of ours.
         """
+        check_ref(ref)
         if self._actor_self.reason is not None:
             return  # what killed actors still do concerns nobody
         if ref.reason is not None:
@@ -184,13 +208,19 @@ class Actor(Living):
 
     def unlink(self, ref: ActorRef[Any]) -> bool:
         """Undo `link`. True if they were linked."""
+        check_ref(ref)
         return signals.unlink(self._actor_self, ref)
 
     def exit(self, ref: ActorRef[Any], reason: ExitReason) -> None:
         """Send `ref` an exit signal, as if this actor were linked to it and had ended.
 
         It may trap it, all but `KILLED`, which kills it.
+
+        Raises:
+            InvalidArgument: `ref` is no ref of ours, or `reason` no `ExitReason`.
         """
+        check_ref(ref)
+        check_reason(reason)
         ref.signal(self._actor_self, reason, kill=reason is ExitReason.KILLED)
 
     # -- messages put aside

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pykka
 
 from klemheist.transports.errors import KlemheistError
+from klemheist.transports.repl.values import ArgumentError
 
 
 class AskTimeout(KlemheistError, pykka.Timeout, TimeoutError):  # noqa: N818  named by what happened
@@ -48,6 +49,12 @@ class StashOverflow(KlemheistError):  # noqa: N818  named by what happened
     """The actor has put aside as many messages as it may."""
 
     advice: ClassVar[str] = "unstash_all() sooner, or raise stash_capacity on its class"
+
+
+class InvalidArgument(ArgumentError, ValueError):  # noqa: N818  named by what happened
+    """An actor's setting, or what one of its methods was given, makes no sense."""
+
+    advice: ClassVar[str] = "correct what the message names; it says what is allowed"
 
 
 class NameTaken(KlemheistError):  # noqa: N818  named by what happened

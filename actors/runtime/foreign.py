@@ -18,8 +18,9 @@ from loguru import logger
 from . import names
 from .actor import Actor
 from .bridge import pykka_logger
+from .check import shown
 from .errors import ActorDead
-from .exits import Exit, ExitReason, Ignore
+from .exits import Exit, ExitReason, Ignore, as_reason
 from .foreign_inbox import ForeignInbox
 from .here import HERE
 from .life import reason_of
@@ -153,7 +154,7 @@ class Lifecycle(pykka.Actor):
             return super()._handle_receive(message)
         except Exit as error:
             self._fail_asker("it exited instead of answering", None)
-            self._actor_reason = error.reason
+            self._actor_reason = reason_of(error)
             self._stop()
         except KilledAbroad:
             return None
@@ -163,7 +164,7 @@ class Lifecycle(pykka.Actor):
                 raise
             logger.opt(exception=error).warning("{} goes on after an exception", self)
         except BaseException as error:  # noqa: BLE001  it ends this actor and no other
-            self._fail_asker(f"it crashed before it answered: {error!r}", error)
+            self._fail_asker(f"it crashed before it answered: {shown(error)}", error)
             self._handle_failure(*sys.exc_info())
             self._run_on_failure(error)
         return None
@@ -217,6 +218,7 @@ class Lifecycle(pykka.Actor):
 
     def _actor_finish(self, reason: ExitReason) -> None:
         ref, inbox = self._actor_self, cast("ForeignInbox", self.actor_inbox)
+        reason = as_reason(reason)
         if not ref.claim_end():
             return
         self._retire()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .bridge import Envelope
+from .check import is_seconds, refused
 from .signals import NotInfluenceReceiveTimeout, ReceiveTimeout
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ class Idleness:
     __slots__ = ("_actor", "_last", "_live", "_timer", "seconds")
 
     def __init__(self, actor: Actor, seconds: float) -> None:
-        if seconds <= 0:
-            raise ValueError(f"receive_timeout={seconds}: use positive seconds, or None")
+        if not is_seconds(seconds) or not seconds:
+            raise refused("receive_timeout", seconds, "use positive seconds, or None")
         self.seconds = seconds
         self._actor = actor
         self._live = True

@@ -12,8 +12,9 @@ from loguru import logger
 
 from . import names
 from .bridge import WRAPPED, BridgedActor, Envelope, is_stop, pykka_logger, unregister
+from .check import refused, shown
 from .errors import ActorDead
-from .exits import Exit, ExitReason, Ignore
+from .exits import Exit, ExitReason, Ignore, as_reason
 from .here import interrupt_after_turns, starting_under
 from .inbox import InlineInbox
 from .items import SPECIAL
@@ -93,7 +94,7 @@ class Living(BridgedActor):
             return POOL
         if self.dispatcher == "thread":
             return OwnThread(type(self).__name__)
-        raise ValueError(f"dispatcher={self.dispatcher!r}: use 'pool' or 'thread'")
+        raise refused("dispatcher", self.dispatcher, "use 'pool' or 'thread'")
 
     def _actor_starts_itself(self) -> bool:
         """Whether there is nothing to run before the first message."""
@@ -172,7 +173,7 @@ class Living(BridgedActor):
         if isinstance(error, Exit):
             if reply is not None:
                 reply.set_exception(ActorDead(f"{self} exited instead of answering"))
-            self._actor_leave(error.reason)
+            self._actor_leave(reason_of(error))
             return
         if isinstance(error, Exception):
             if reply is not None:
@@ -184,7 +185,7 @@ class Living(BridgedActor):
                 logger.opt(exception=error).warning("{} goes on after an exception", self)
                 return
         elif reply is not None:  # not the error itself: it would end the asker's thread too
-            dead = ActorDead(f"{self} crashed before it answered: {error!r}")
+            dead = ActorDead(f"{self} crashed before it answered: {shown(error)}")
             dead.__cause__ = error
             reply.set_exception(dead)
         if self._actor_stops_all(error):
@@ -214,6 +215,7 @@ class Living(BridgedActor):
         if self._actor_ending or self._actor_self.is_retired:
             return
         self._actor_ending = True
+        reason = as_reason(reason)
         self._actor_retire()
         if crash is None or self._actor_stops_all(crash):
             pykka_logger.debug("Stopped %s", self)
@@ -299,8 +301,8 @@ class Living(BridgedActor):
 def reason_of(error: BaseException) -> ExitReason:
     """What it means that `on_start` raised `error`."""
     match error:
-        case Exit(reason=reason):
-            return reason
+        case Exit():  # a subclass may have set another thing, or nothing
+            return as_reason(getattr(error, "reason", None))
         case Ignore():
             return ExitReason.NORMAL
     return ExitReason.error(error)

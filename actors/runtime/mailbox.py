@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 from .bridge import Envelope, is_stop
+from .check import is_count, is_seconds, refused
 from .errors import MailboxFull
 from .signals import Notice
 
@@ -67,6 +68,9 @@ class Bounded:
             sender, `drop_new` drops it, `drop_oldest` drops the one that has waited longest,
             `block` lets the sender wait. What is dropped is a dead letter; its asker is told.
         timeout: Seconds that `block` waits; then it is an error.
+
+    Raises:
+        InvalidArgument: One of them makes no sense.
     """
 
     capacity: int
@@ -74,10 +78,12 @@ class Bounded:
     timeout: float = 5.0
 
     def __post_init__(self) -> None:
-        if self.capacity < 1:
-            raise ValueError(f"capacity={self.capacity}: a mailbox needs room for one message")
+        if not is_count(self.capacity):
+            raise refused("capacity", self.capacity, "use 1 or more: one message needs room")
         if self.overflow not in _POLICIES:
-            raise ValueError(f"overflow={self.overflow!r}: use one of {', '.join(_POLICIES)}")
+            raise refused("overflow", self.overflow, f"use one of {', '.join(_POLICIES)}")
+        if not is_seconds(self.timeout):
+            raise refused("timeout", self.timeout, "use seconds")
 
     def queue(self, drop: Callable[[Any], object]) -> Queue:
         """A new queue; `drop` is called with each item that it drops."""
@@ -92,6 +98,10 @@ class Priority:
     """
 
     key: Callable[[Any], Any]
+
+    def __post_init__(self) -> None:
+        if not callable(self.key):
+            raise refused("key", self.key, "use a function of the message")
 
     def queue(self, drop: Callable[[Any], object]) -> Queue:  # noqa: ARG002  drops nothing
         """A new queue."""

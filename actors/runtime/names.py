@@ -8,7 +8,9 @@ from __future__ import annotations
 from _thread import allocate_lock
 from typing import TYPE_CHECKING, Any, Final
 
+from .check import refused
 from .errors import ActorDead, NameTaken
+from .ref import check_ref
 
 if TYPE_CHECKING:
     from .ref import ActorRef
@@ -23,7 +25,11 @@ def register(name: str, ref: ActorRef[Any]) -> None:
     Raises:
         NameTaken: Another actor has it: `error.ref`.
         ActorDead: `ref` has ended.
+        InvalidArgument: `name` is no text, or `ref` no ref of ours.
     """
+    if not isinstance(name, str) or not name:
+        raise refused("name", name, "use a text that is not empty")
+    check_ref(ref)
     with _LOCK:
         holder = _names.get(name)
         if holder is not None and holder is not ref:

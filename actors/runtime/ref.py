@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pykka
 
 from .bridge import STOP, WRAPPED, Envelope, next_number, urn
+from .check import refused
 from .deadletters import DEAD_LETTERS
 from .errors import ActorDead, MailboxFull, WouldDeadlock
-from .exits import ExitReason
+from .exits import ExitReason, as_reason, check_reason
 from .future import Future
 from .here import HERE, in_turn
 from .inbox import InlineInbox
@@ -118,7 +119,11 @@ class ActorRef(Lifespan[A]):
         """Order it to end with `reason`, before anything that waits. Harmless if it is gone.
 
         An order is not a signal: it ends an actor that traps exits too, in good order.
+
+        Raises:
+            InvalidArgument: `reason` is no `ExitReason`.
         """
+        check_reason(reason)
         actor: Any = self.actor()
         if reason is ExitReason.KILLED:
             self.kill()
@@ -131,7 +136,7 @@ class ActorRef(Lifespan[A]):
         if kill:
             self.kill()
         elif actor is not None:
-            actor._actor_signalled(sender, reason)  # noqa: SLF001  the ref is its face
+            actor._actor_signalled(sender, as_reason(reason))  # noqa: SLF001  the ref is its face
 
     def kill(self) -> None:
         """Abandon it now: it is gone for everybody, whatever its code is still doing (2.7 c).
@@ -185,6 +190,17 @@ class _WasAlive(Future[bool]):
     def set_exception(self, _error: object = None) -> bool:  # type: ignore[override]  # as above
         """It had ended before, or takes no more messages."""
         return super().set(value=False)
+
+
+def check_ref(ref: object) -> None:
+    """Refuse what is no ref of ours, where it is given.
+
+    Raises:
+        InvalidArgument: It is another object, or a ref of Pykka's own.
+    """
+    if not isinstance(ref, ActorRef):
+        advice = "use the ref of a klemheist.Actor, or one that start_foreign() gave"
+        raise refused("ref", ref, advice)
 
 
 def rest() -> None:

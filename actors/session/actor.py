@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, ClassVar
 
-from klemheist.actors.device.port import DeviceEvent
+from klemheist.actors.device.facts import DeviceEvent
 from klemheist.actors.errors import SessionError
 from klemheist.actors.messages import (
     Call,

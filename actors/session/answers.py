@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 
 from klemheist.actors.errors import DeviceError, DeviceMemoryError
 from klemheist.actors.sources import Source
-from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.frames import Frame, FrameKind
 from klemheist.transports.repl.lines import Procedure
 from klemheist.transports.repl.procedures import drop_bursts, free_memory
@@ -18,7 +18,7 @@ from klemheist.transports.repl.values import ResultTypeError, decode
 
 _LINE: Final = re.compile(r'^  File "(?P<file>[^"]*)", line (?P<line>\d+)(?:, in (?P<name>.*))?$')
 _OURS: Final = frozenset(
-    {"<module>", *"kEXJergw", "PG", "Pn", "PH", "PK", "PT", "BM", "BC", "BG", "BU"}
+    {"<module>", *"kEXJergw", "PG", "Pn", "PH", "PK", "PT", "BM", "BC", "BG", "BU", "BX", "BL"}
 )
 """The agent's functions: their lines say nothing to the user."""
 
@@ -126,7 +126,12 @@ def value_of(
     _raise(kind, message, traceback)
 
 
+_NO_COMPLEX: Final = "name 'complex'"
+
+
 def _raise(kind: str, message: str, traceback: str) -> NoReturn:
+    if kind == "NameError" and message.startswith(_NO_COMPLEX):
+        message += "; this board has no complex numbers: send two floats"
     raise DeviceError(kind, message, traceback=traceback)
 
 

@@ -5,6 +5,7 @@ Every method is one line: the core's future, awaited. A test keeps the twins ali
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from .async_files import AsyncFiles
@@ -16,6 +17,7 @@ from .part import part
 from .proxies import AsyncProxy
 from .tasks import AsyncTask
 from .tracker import AsyncResourceTracker
+from .typed import check_type, typed
 from .view import SessionView
 
 if TYPE_CHECKING:
@@ -51,12 +53,31 @@ class AsyncSession(SessionView):
         """The same as `files` (SES-027)."""
         return self.files
 
+    @overload
     async def execute(
         self,
         code: str,
         *,
         timeout: float | None = None,
         on_output: Callable[[bytes], object] | None = None,
+        result_type: type[R],
+    ) -> R: ...
+    @overload
+    async def execute(
+        self,
+        code: str,
+        *,
+        timeout: float | None = None,
+        on_output: Callable[[bytes], object] | None = None,
+        result_type: None = None,
+    ) -> Any: ...
+    async def execute(
+        self,
+        code: str,
+        *,
+        timeout: float | None = None,
+        on_output: Callable[[bytes], object] | None = None,
+        result_type: type[Any] | None = None,
     ) -> Any:
         """Run code in the session's namespace on the device.
 
@@ -64,16 +85,20 @@ class AsyncSession(SessionView):
             code: an expression, whose value is returned, or statements.
             timeout: seconds, queueing included; None for `SessionOptions.call_timeout`.
             on_output: called with each piece of what the code prints, on this thread.
+            result_type: the class that the value must be of; None for any (SES-125).
 
         Raises:
             DeviceError: what the code raised.
+            ResultTypeError: the value is of another type; the code has run.
             LinkTimeout: it did not end in time, and is interrupted.
             LinkLost, DeviceReset: the device failed under it; `maybe_executed` tells.
             CodeSyntaxError: it is no Python; nothing was sent.
         """
-        return await self._core.awaited(
+        check_type(result_type)
+        value = await self._core.awaited(
             lambda put: self._core.execute(code, timeout=timeout, on_output=put), on_output
         )
+        return typed(value, result_type)
 
     __call__ = execute
 
@@ -181,9 +206,18 @@ class AsyncSession(SessionView):
         """
         return await self._core.sync_time(samples)
 
-    def setup(self, function: Callable[..., Any]) -> AsyncSetupCall:
-        """Decorate a function whose body runs at the namespace's top level when it is called."""
-        return AsyncSetupCall(self._core, function)
+    @overload
+    def setup(self, function: Callable[..., Any], /) -> AsyncSetupCall: ...
+    @overload
+    def setup(self, function: None = None, /) -> Callable[[Callable[..., Any]], AsyncSetupCall]: ...
+    def setup(self, function: Callable[..., Any] | None = None, /) -> Any:
+        """Decorate a function whose body runs at the namespace's top level when it is called.
+
+        Args:
+            function: the function; given by the bare decorator.
+        """
+        make = partial(AsyncSetupCall, self._core)
+        return make if function is None else make(function)
 
     async def close(self, *, force: bool = False) -> None:
         """End the session: everything it started on the device goes. Idempotent.
@@ -198,6 +232,7 @@ class AsyncSession(SessionView):
         await self._core.end()
 
     async def __aenter__(self) -> Self:
+        self._core.require()
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -6,11 +6,12 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from klemheist.actors.device.call import Call
+from klemheist.actors.device.call import Call, CallFuture
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.interrupts import before_call
 from klemheist.transports.errors import LinkLost
+from klemheist.transports.repl.values import ArgumentError
 
 from .holdings import Holdings
 from .resources import is_cleaning
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from klemheist.actors.device.port import Port
-    from klemheist.transports.repl.conversation import Board
+    from klemheist.transports.repl.board import Board
     from klemheist.transports.repl.lines import Procedure
 
     from .together import Together
@@ -48,6 +49,7 @@ class SessionCalls(Holdings):
         lane: str = "",
         task: Together | None = None,
         arguments: tuple[Any, ...] = (),
+        early: bool = False,
     ) -> Future[Any]:
         """Hand a procedure to the device; the future is resolved by its deadline at the latest.
 
@@ -60,19 +62,26 @@ class SessionCalls(Holdings):
             lane: work beside the user's calls, such as threads, has turns of its own.
             task: what it calls, where it may be sent together with others of the same task.
             arguments: the task's.
+            early: see `Call.early`.
+
+        Raises:
+            ArgumentError: `timeout` is no time; nothing was sent.
         """
         before_call()
+        if timeout is not None:
+            check_seconds(timeout)
         if self.status not in LIVE and not self._admitted():
             return _failed(self.refusal())
         if self.status is SessionStatus.ENDING and self.port.is_away:
             return _failed(_away(self.port))
         now = SYSTEM_CLOCK.monotonic()
         seconds = self.options.call_timeout if timeout is None else timeout
-        begun = partial(self._while_live, procedure) if self.status in LIVE else procedure
-        call = Call(begun, self.session_id + lane, now + seconds, label, idempotent)
+        is_live = self.status in LIVE
+        begun = partial(self._while_live, procedure) if is_live else procedure
+        call = Call(begun, self.session_id + lane, now + seconds, label, idempotent, early=early)
         if on_output is not None or self._outlet.subscriptions:
             call.on_output = self._output_to(on_output)
-        elif task is not None:
+        elif is_live and task is not None:
             call.task, call.arguments = task, arguments
         future = self.port.submit(call)
         if not lane:
@@ -106,6 +115,15 @@ class SessionCalls(Holdings):
         if self.status not in LIVE:
             raise self.refusal()
         return (yield from procedure(board))
+
+    def require(self) -> None:
+        """See that the session is in use, or that this thread cleans it up.
+
+        Raises:
+            SessionClosed, SessionFaulted: it has ended, or is ending.
+        """
+        if self.status not in LIVE and not self._admitted():
+            raise self.refusal()
 
     def _admitted(self) -> bool:
         if self.status is SessionStatus.CREATING:
@@ -159,13 +177,25 @@ class SessionCalls(Holdings):
 
     def _keep(self, future: Future[Any]) -> Future[Any]:
         """Know a call of the user while it waits or runs: it ends with the session."""
-        if not future.done():
+        if isinstance(future, CallFuture):
+            future.be_listed(self._calls, mark=is_cleaning(self.session_id))
+        elif not future.done():
             self._calls[future] = is_cleaning(self.session_id)
             future.add_done_callback(self._ended)
         return future
 
     def _ended(self, future: Future[Any]) -> None:
         self._calls.pop(future, None)
+
+
+def check_seconds(timeout: float) -> None:
+    """See that a timeout is one.
+
+    Raises:
+        ArgumentError: it is negative, or no number.
+    """
+    if not isinstance(timeout, int | float) or not timeout >= 0:
+        raise ArgumentError(f"timeout={timeout!r}: give seconds, from 0 on, or None for the usual")
 
 
 def _failed(error: Exception) -> Future[Any]:

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from klemheist.actors.device.port import Capabilities
+from klemheist.actors.device.facts import Capabilities
 from klemheist.transports.repl.values import ArgumentError
 
 from .tracker import TrackerView
@@ -42,7 +42,12 @@ class ExecutorContext:
         self.resource_tracker.register_deployed_method(signature, code_hash)
 
     def allocate_thread_id(self, method: str) -> str:
-        """Return an id for a thread, unique in the session."""
+        """Return an id for a thread, unique in the session.
+
+        Raises:
+            SessionClosed: the session has ended.
+        """
+        self._core.require()
         return f"{method}-{next(self._numbers)}"
 
 

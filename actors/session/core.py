@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from klemheist.actors.errors import ResourceCleanupError
     from klemheist.actors.sources import Source
-    from klemheist.transports.repl.conversation import Board
+    from klemheist.transports.repl.board import Board
     from klemheist.transports.repl.lines import Procedure
 
     from .file_system import FileSystemCache
@@ -165,8 +165,9 @@ class SessionCore(SessionSetups):
         """Call a task, deploying it first where that is needed.
 
         Raises:
-            ArgumentError: an argument cannot be sent; nothing was.
+            ArgumentError: an argument cannot be sent, or they do not fit; nothing was.
         """
+        source.arity.check(source.name, args, kwargs)
         plain = not kwargs and is_plain(args)
         # What cannot be sent is refused here, before anything waits.
         passed = None if plain else passed_to(self, args, kwargs)
@@ -185,12 +186,13 @@ class SessionCore(SessionSetups):
             on_output=on_output,
             task=self._many(source) if plain and self.meter is None else None,
             arguments=args,
+            early=self.meter is None and passed is None,
         )
 
     def _many(self, source: Source) -> Together:
         found = self._together.get(source.name)
         if found is None or not found.makes(self.namespace, source):
-            found = self._together[source.name] = Together(self.namespace, source)
+            found = self._together[source.name] = Together(self.namespace, source, self._while_live)
         return found
 
     def _short_way(
@@ -213,6 +215,7 @@ class SessionCore(SessionSetups):
     ) -> Any:
         """`call`, waited for on this thread: the short way, where the device is idle."""
         before_call()
+        source.arity.check(source.name, args, kwargs)
         entry = self._short_way(source, args, kwargs)
         if entry is not None and (timeout is None or timeout > LEAST_NOW):
             make_call = partial(self._ordinary, source, args, (timeout, idempotent))
@@ -232,6 +235,7 @@ class SessionCore(SessionSetups):
         idempotent: bool = False,
     ) -> Any:
         """`call`, awaited in this task: the short way, where the device is idle."""
+        source.arity.check(source.name, args, kwargs)
         entry = self._short_way(source, args, kwargs)
         if entry is not None and (timeout is None or timeout > LEAST_SOON):
             now = SYSTEM_CLOCK.monotonic()

@@ -30,7 +30,7 @@ from .answers import value_of
 from .remote import Passed, encoded
 
 if TYPE_CHECKING:
-    from klemheist.transports.repl.conversation import Board
+    from klemheist.transports.repl.board import Board
     from klemheist.transports.repl.frames import Frame
 
     from .core import SessionCore

@@ -163,6 +163,7 @@ class Files(FileSystemContext):
             on_progress: called with the bytes written and all bytes to write, on this thread.
 
         Raises:
+            HostFileNotFoundError, HostNotADirectoryError: `local` is no folder; nothing was sent.
             PathError: a path leaves `local` or `remote`; nothing was sent.
             DeviceDiskFullError: it does not fit; nothing was written.
             CapabilityError: this device has no directories, or loads no such `.mpy` files.

@@ -20,14 +20,14 @@ from klemheist.actors.files.errnos import error_of
 from klemheist.actors.files.record import FileLog, FileOperation
 from klemheist.actors.runtime.future import Future
 from klemheist.transports.errors import DeviceReset, LinkLost
-from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.lines import Procedure
 from klemheist.transports.repl.values import ArgumentError
 
 from . import files_disk as disks
 from . import files_remote as remote
 from .ledger import Act, EntryKind
-from .resources import CancelToken, Resource
+from .resources import CancelToken, OwnResource, Resource
 
 if TYPE_CHECKING:
     from .core import SessionCore
@@ -121,7 +121,7 @@ class FileCalls:
 
     def hold(self, kind: str, path: str, name: str, number: int = 0) -> Resource:
         """Hold a file that goes with the session, or with a fault."""
-        resource = Resource(
+        resource = OwnResource(
             kind,
             self._remover(path, number),
             resource_id=name,

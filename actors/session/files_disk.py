@@ -7,9 +7,10 @@ from typing import Final
 
 from klemheist.actors.files import kit
 from klemheist.transports.repl.agent import gather, split
-from klemheist.transports.repl.conversation import Board, Do, Step
+from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.lines import Procedure, enter, exchange
 from klemheist.transports.repl.procedures import evaluated, executed
+from klemheist.transports.repl.steps import Do, Step
 
 from .answers import Tracer, value_of
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.lines import Procedure
 
 from . import files_disk as disks
 from .ledger import EntryKind
-from .resources import CancelToken, Resource
+from .resources import CancelToken, OwnResource, Resource
 
 if TYPE_CHECKING:
     from .core import SessionCore
@@ -38,7 +38,7 @@ def hold_parts(core: SessionCore, root: str, ending: str) -> Resource:
         removing.get()
 
     name = f"sync {root or '/'}{ending}"
-    resource = Resource("transfer", remove, resource_id=name, persistent=True, undo=code)
+    resource = OwnResource("transfer", remove, resource_id=name, persistent=True, undo=code)
     core.track(EntryKind.RESOURCE, name, resource)
     return resource
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from klemheist.transports.errors import DeviceReset
-from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.frames import call_number
 from klemheist.transports.repl.lines import Procedure
 from klemheist.transports.repl.procedures import executed, numbered, sent, unbind

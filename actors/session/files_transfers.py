@@ -25,7 +25,7 @@ from klemheist.actors.files import kit
 from klemheist.actors.files.kit import Order
 from klemheist.actors.operation import Steps, operation
 from klemheist.actors.runtime.future import Future
-from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.lines import Procedure
 
 from . import files_disk as disks

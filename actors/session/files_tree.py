@@ -17,10 +17,11 @@ from klemheist.actors.errors import DeviceError, DeviceFileNotFoundError
 from klemheist.actors.files import kit
 from klemheist.actors.files.kit import Order
 from klemheist.transports.repl.agent import AGENT_NAMESPACE, Entry
-from klemheist.transports.repl.conversation import Board, Do, Reply, Step
+from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.frames import Frame, FrameKind, call_number
 from klemheist.transports.repl.lines import Procedure, enter, status
 from klemheist.transports.repl.procedures import applied, sent
+from klemheist.transports.repl.steps import Do, Reply, Step
 
 from . import files_disk as disks
 from . import files_remote as remote

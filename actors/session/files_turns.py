@@ -10,7 +10,7 @@ from klemheist.actors.errors import CallCancelled, QueueFull
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.timers import TIMERS
 from klemheist.transports.errors import LinkTimeout
-from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.board import Board
 
 MOST_WAITING: Final = 64
 """Syncs that wait for their turn on one device."""

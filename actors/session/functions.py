@@ -9,9 +9,10 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from klemheist.actors.errors import StaleHandle
+from klemheist.actors.errors import DeviceError, StaleHandle
 from klemheist.actors.messages import Cleaned
 from klemheist.actors.operation import Steps, operation
 from klemheist.actors.runtime.future import Future
@@ -21,7 +22,7 @@ from klemheist.transports.repl.values import ArgumentError
 from .ledger import EntryKind
 from .program import setup_from
 from .remote import Setup
-from .resources import CancelToken, Resource
+from .resources import CancelToken, OwnResource
 from .threads import ThreadCleaner, ThreadRecord, launch
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class RemoteThread:
     def submit(self, *args: Any) -> Steps[Any]:
         """Start it; the future gives its handle."""
         core = self._core
+        self.source.arity.check(self.source.name, args, {})
         record = ThreadRecord(
             f"{core.session_id[:4]}{next(_numbers)}",
             self.source,
@@ -172,22 +174,35 @@ class AsyncSetupCall(RemoteSetup):
         await self.submit(*args, **kwargs)
 
 
-def hold_teardown(core: SessionCore, function: Callable[..., Any]) -> None:
+def hold_teardown(
+    core: SessionCore, function: Callable[..., Any], *, ignore_errors: bool = False
+) -> None:
     """Run this body at the namespace's top level when the session ends, in its turn."""
     source = body_source(function)
     if source.parameters:
         raise ArgumentError(f"{source.name}: a teardown takes no parameters; use names of a setup")
-    hold_body(core, setup_from(source, {}), name=source.name)
+    hold_body(core, setup_from(source, {}), name=source.name, ignore_errors=ignore_errors)
 
 
-def hold_body(core: SessionCore, body: Setup, *, name: str = "") -> None:
-    """Run statements at the namespace's top level when the session ends."""
+def hold_body(
+    core: SessionCore, body: Setup, *, name: str = "", ignore_errors: bool = False
+) -> None:
+    """Run statements at the namespace's top level when the session ends.
+
+    Args:
+        core: the session's.
+        body: the statements.
+        name: what errors call it; empty for a number.
+        ignore_errors: what the statements raise on the device is not reported.
+    """
+    ignored = (DeviceError,) if ignore_errors else ()
 
     def clean(cancel: CancelToken) -> None:
-        core.run_at_end(body.pieces, cancel).get()
+        with suppress(*ignored):
+            core.run_at_end(body.pieces, cancel).get()
 
     key = f"teardown {name or next(_numbers)}"
-    resource = Resource("teardown", clean, resource_id=key)
+    resource = OwnResource("teardown", clean, resource_id=key)
     core.track(EntryKind.RESOURCE, key, resource)
 
 

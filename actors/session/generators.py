@@ -32,7 +32,7 @@ from .status import LIVE
 
 if TYPE_CHECKING:
     from klemheist.actors.sources import Source
-    from klemheist.transports.repl.conversation import Board
+    from klemheist.transports.repl.board import Board
 
     from .core import SessionCore
     from .objects import Handle
@@ -61,6 +61,7 @@ class GeneratorCore:
         kwargs: dict[str, Any],
         options: CallOptions,
     ) -> None:
+        source.arity.check(source.name, args, kwargs)
         self._passed: Passed | None = said_by(core, args, kwargs)  # refused here, if at all
         """Says its arguments; None once it has begun."""
         self.core = core

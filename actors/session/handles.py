@@ -5,6 +5,7 @@ Every method is one line: the core's future, got. A test keeps the twins alike.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from .bound import BoundProgram
@@ -16,6 +17,7 @@ from .part import part
 from .proxies import Proxy
 from .tasks import Task
 from .tracker import ResourceTracker
+from .typed import check_type, typed
 from .view import SessionView
 
 if TYPE_CHECKING:
@@ -51,12 +53,31 @@ class Session(SessionView):
         """The same as `files` (SES-027)."""
         return self.files
 
+    @overload
     def execute(
         self,
         code: str,
         *,
         timeout: float | None = None,
         on_output: Callable[[bytes], object] | None = None,
+        result_type: type[R],
+    ) -> R: ...
+    @overload
+    def execute(
+        self,
+        code: str,
+        *,
+        timeout: float | None = None,
+        on_output: Callable[[bytes], object] | None = None,
+        result_type: None = None,
+    ) -> Any: ...
+    def execute(
+        self,
+        code: str,
+        *,
+        timeout: float | None = None,
+        on_output: Callable[[bytes], object] | None = None,
+        result_type: type[Any] | None = None,
     ) -> Any:
         """Run code in the session's namespace on the device.
 
@@ -64,16 +85,20 @@ class Session(SessionView):
             code: an expression, whose value is returned, or statements.
             timeout: seconds, queueing included; None for `SessionOptions.call_timeout`.
             on_output: called with each piece of what the code prints, on this thread.
+            result_type: the class that the value must be of; None for any (SES-125).
 
         Raises:
             DeviceError: what the code raised.
+            ResultTypeError: the value is of another type; the code has run.
             LinkTimeout: it did not end in time, and is interrupted.
             LinkLost, DeviceReset: the device failed under it; `maybe_executed` tells.
             CodeSyntaxError: it is no Python; nothing was sent.
         """
-        return self._core.waited(
+        check_type(result_type)
+        value = self._core.waited(
             lambda put: self._core.execute(code, timeout=timeout, on_output=put), on_output
         )
+        return typed(value, result_type)
 
     __call__ = execute
 
@@ -179,9 +204,18 @@ class Session(SessionView):
         """
         return self._core.sync_time(samples).get()
 
-    def setup(self, function: Callable[..., Any]) -> SetupCall:
-        """Decorate a function whose body runs at the namespace's top level when it is called."""
-        return SetupCall(self._core, function)
+    @overload
+    def setup(self, function: Callable[..., Any], /) -> SetupCall: ...
+    @overload
+    def setup(self, function: None = None, /) -> Callable[[Callable[..., Any]], SetupCall]: ...
+    def setup(self, function: Callable[..., Any] | None = None, /) -> Any:
+        """Decorate a function whose body runs at the namespace's top level when it is called.
+
+        Args:
+            function: the function; given by the bare decorator.
+        """
+        make = partial(SetupCall, self._core)
+        return make if function is None else make(function)
 
     def close(self, *, force: bool = False) -> None:
         """End the session: everything it started on the device goes. Idempotent.
@@ -196,6 +230,7 @@ class Session(SessionView):
         self._core.end().get()
 
     def __enter__(self) -> Self:
+        self._core.require()
         return self
 
     def __exit__(self, *_: object) -> None:

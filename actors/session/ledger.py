@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgpack
 
+from klemheist.actors.errors import AlreadyHeld
+
 if TYPE_CHECKING:
     from .claims import Claims, Wanted
 
@@ -114,7 +116,10 @@ class Ledger:
         *,
         check: Callable[[list[Entry]], object] | None = None,
     ) -> Entry | None:
-        """Hold one more thing; an entry of the same kind and key is replaced in place.
+        """Hold one more thing; of what is held already nothing changes.
+
+        Of the same kind and key another thing is refused, for its own cleanup would be lost, unless
+        `held.renews` says that one cleanup does for both: then it is replaced in place.
 
         Args:
             kind: what it is.
@@ -126,6 +131,7 @@ class Ledger:
             The entry; None where the ledger is closed: the session's cleanup is past this.
 
         Raises:
+            AlreadyHeld: another thing of this kind and key is held; nothing was registered.
             ResourceConflict: it claims what another one holds; nothing was registered.
             Exception: what `check` raised; nothing was registered.
         """
@@ -133,10 +139,15 @@ class Ledger:
             if self._closed:
                 return None
             entries = self._entries.setdefault(kind, {})
+            entry = entries.get(key)
+            if entry is not None and entry.state is EntryState.HELD:
+                if entry.held is held:
+                    return entry
+                if not _renews(held, entry.held):
+                    raise AlreadyHeld(kind.value, key, self.session_id)
             if check is not None:
                 check(list(entries.values()))
             self._claim(key, held)
-            entry = entries.get(key)
             if entry is not None and entry.state is EntryState.HELD:
                 self._unclaim(key, entry.held, but=held)
                 entry.held = held
@@ -221,6 +232,12 @@ def _number(entry: Entry) -> int:
 def _claims_of(held: object) -> tuple[Wanted, ...]:
     found: tuple[Wanted, ...] = getattr(held, "claims", ())
     return found
+
+
+def _renews(held: object, known: object) -> bool:
+    """Whether one cleanup does for both; so it is for what has none, such as deployments."""
+    renews: Callable[[object], bool] | None = getattr(held, "renews", None)
+    return renews is None or renews(known)
 
 
 def cleanup_plan(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:

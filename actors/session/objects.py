@@ -18,11 +18,11 @@ from klemheist.transports.reactor import soon
 
 from . import objects_remote as remote
 from .ledger import EntryKind
-from .resources import CancelToken, Resource
+from .resources import CancelToken, OwnResource
 from .status import LIVE
 
 if TYPE_CHECKING:
-    from klemheist.transports.repl.conversation import Board
+    from klemheist.transports.repl.board import Board
     from klemheist.transports.repl.lines import Procedure
 
     from .core import SessionCore
@@ -81,9 +81,11 @@ class Objects:
 
         Raises:
             SessionClosed: the session has ended.
+            AlreadyHeld: a resource of the user's has this id.
         """
-        if self._core.ledger.find(EntryKind.RESOURCE, KEY) is None:
-            resource = Resource("device objects", self._clean, resource_id=KEY)
+        entry = self._core.ledger.find(EntryKind.RESOURCE, KEY)
+        if entry is None or not isinstance(entry.held, OwnResource):
+            resource = OwnResource("device objects", self._clean, resource_id=KEY)
             self._core.track(EntryKind.RESOURCE, KEY, resource)
 
     def for_object(self, board: Board) -> Handle:

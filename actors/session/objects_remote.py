@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from klemheist.actors.errors import CapabilityError, DeviceError
-from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.frames import Frame, FrameKind
 from klemheist.transports.repl.install import complete
 from klemheist.transports.repl.lines import Procedure

@@ -66,6 +66,25 @@ class SessionOptions:
             )
 
 
+def configured(
+    options: SessionOptions | Callable[[SessionOptions], SessionOptions] | None,
+) -> SessionOptions:
+    """Return the options that a manager was given, or the defaults (SES-083).
+
+    Raises:
+        ArgumentError: they are none.
+    """
+    found = options(SessionOptions()) if callable(options) else options
+    if options is None:
+        return SessionOptions()
+    if not isinstance(found, SessionOptions):
+        raise ArgumentError(
+            f"options={found!r}: give a klemheist.SessionOptions, or a function that takes the "
+            "defaults and returns one"
+        )
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class CallOptions:
     """How each call of a task is made."""

@@ -38,6 +38,16 @@ class part(Generic[T]):  # noqa: N801 -- used as `property` is
         return handle.__dict__.setdefault(self._name, self._make(handle))
 
 
+def parts_of(handle: type) -> tuple[str, ...]:
+    """Return the names of all parts that handles of a class may have made."""
+    return tuple(
+        name
+        for each in handle.__mro__
+        for name, found in vars(each).items()
+        if isinstance(found, part)
+    )
+
+
 class InParts:
     """An object with slots of which some are filled when somebody first looks at them.
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from types import FunctionType, MappingProxyType
 from typing import Any, ClassVar, TypeVar, overload
 
-from klemheist.actors.device.port import Capabilities
+from klemheist.actors.device.facts import Capabilities
 from klemheist.actors.errors import CapabilityError
 from klemheist.actors.sources import Source, body_source, split_statements, task_source
 from klemheist.transports.repl.values import ArgumentError, encode
@@ -43,6 +43,7 @@ class Mark:
     idempotent: bool = False
     restart: bool = False
     autostart: bool = False
+    ignore_errors: bool = False
     implementation: str = ""
     """The platform or implementation that it is for; empty for all that have none of their own."""
 
@@ -138,15 +139,20 @@ def setup(function: F | None = None, /, *, implementation: str = "") -> Any:
 @overload
 def teardown(function: F, /) -> F: ...
 @overload
-def teardown(*, implementation: str = "") -> Callable[[F], F]: ...
-def teardown(function: F | None = None, /, *, implementation: str = "") -> Any:
+def teardown(*, ignore_errors: bool = False, implementation: str = "") -> Callable[[F], F]: ...
+def teardown(
+    function: F | None = None, /, *, ignore_errors: bool = False, implementation: str = ""
+) -> Any:
     """Mark a function of a `Program` whose body runs at the top level when the session ends.
 
     Args:
         function: the function; given by the bare decorator.
+        ignore_errors: what it raises on the device is not reported; either way a teardown that
+            fails keeps no other from running.
         implementation: what it is for; see `task`.
     """
-    return _marker(function, Mark(Role.TEARDOWN, implementation=implementation))
+    mark = Mark(Role.TEARDOWN, ignore_errors=ignore_errors, implementation=implementation)
+    return _marker(function, mark)
 
 
 class _Body(dict[str, Any]):
@@ -248,9 +254,6 @@ class Program(metaclass=ProgramType):
         values = ", ".join(f"{name}={value!r}" for name, value in self._values.items())
         return f"{type(self).__name__}({values})"
 
-    def _of(self, role: Role) -> list[Source]:
-        return [self.sources[n] for n, each in self.marked.items() if each.mark.role is role]
-
     def setups(self) -> list[Setup]:
         """Return the setups, in the order of their definition."""
         return [
@@ -259,9 +262,13 @@ class Program(metaclass=ProgramType):
             if each.mark.role is Role.SETUP
         ]
 
-    def teardowns(self) -> list[Setup]:
-        """Return the teardowns, in the order of their definition."""
-        return [setup_from(source, {}) for source in self._of(Role.TEARDOWN)]
+    def teardowns(self) -> list[tuple[Setup, bool]]:
+        """Return the teardowns in the order of their definition, and whether each may fail."""
+        return [
+            (setup_from(self.sources[name], {}), each.mark.ignore_errors)
+            for name, each in self.marked.items()
+            if each.mark.role is Role.TEARDOWN
+        ]
 
     def starting(self, *, everything: bool) -> list[str]:
         """Return the names of the threads that start with the session."""

@@ -15,8 +15,10 @@ from typing import Any, Final, Protocol
 from klemheist.actors.errors import CapabilityError, DeviceMemoryError
 from klemheist.actors.sources import Source
 from klemheist.transports.repl.agent import FIRST_TASK, Entry, next_task
-from klemheist.transports.repl.conversation import Board
-from klemheist.transports.repl.install import complete
+from klemheist.transports.repl.ahead import ahead, goes_ahead
+from klemheist.transports.repl.board import Board
+from klemheist.transports.repl.frames import Frame
+from klemheist.transports.repl.install import arrive, complete
 from klemheist.transports.repl.lines import Procedure
 from klemheist.transports.repl.procedures import (
     applied,
@@ -25,6 +27,7 @@ from klemheist.transports.repl.procedures import (
     drop_namespace,
     evaluated,
     executed,
+    free_memory,
     one_line,
 )
 from klemheist.transports.repl.values import encode_arguments, is_plain, needs_decoder
@@ -141,7 +144,8 @@ class Namespace:
                 which might not fit beside it, is sent first.
         """
         known = self.boot == board.boot
-        if board.lacking is not None and (heavy or (self.setups and not known)):
+        lacks = board.lacking is not None or board.unsent
+        if lacks and (heavy or (self.setups and not known)):
             yield from complete(board)
         if known:
             return
@@ -271,9 +275,24 @@ class Namespace:
         """Call a deployed function, deploying it first where that is needed."""
         known = self.entries.get(source.name)
         if known is None or known[0] != source.hash or self.boot != board.boot:
+            if board.unsent and (answer := (yield from self._ahead(board, source, args, kwargs))):
+                return (yield from value_of(board, answer, self.tracer))
+            yield from arrive(board)
             yield from self.deploy(board, source)
             known = self.entries[source.name]
         return (yield from self.apply(board, known[1], args, kwargs))
+
+    def _ahead(
+        self, board: Board, source: Source, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Procedure[tuple[Frame, bytes] | None]:
+        """Call a function before the agent is there; None where it cannot be, and was not."""
+        tasks = self.owner.tasks if self.owner is not None else {}
+        alone = not self.setups and not source.names & (tasks.keys() - {source.name})
+        light = source.keeps_nothing and len(source.text) <= LIGHT
+        if not (alone and light and not kwargs and is_plain(args) and goes_ahead(board, args)):
+            return None
+        self.tracer.add(source)
+        return (yield from ahead(board, source.text, source.name, args))
 
     def call_with(self, board: Board, source: Source, passed: Passed) -> Procedure[object]:
         """Call a deployed function, some of whose arguments are objects that live here."""
@@ -344,6 +363,6 @@ class Namespace:
 def encoded(board: Board, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Procedure[str]:
     """Return arguments as source, the agent being whole where they need its decoder."""
     text = encode_arguments(args, kwargs, single=board.single)
-    if needs_decoder(text):
-        yield from complete(board)
+    if needs_decoder(text) and not (yield from complete(board)):
+        raise DeviceMemoryError(free=(yield from free_memory(board)))
     return text

@@ -113,8 +113,22 @@ class Resource:
         """Give it back; `cancel` is cancelled when the time for it is up."""
         return self._cleanup(cancel) if self._cleanup is not None else None
 
+    def renews(self, known: object) -> bool:
+        """Whether its cleanup does for one of the same id that is held: only if it is that one."""
+        return known is self
+
     def __repr__(self) -> str:
         return f"<{self.resource_type} {self.resource_id!r}, cost {self.estimated_cost}>"
+
+
+class OwnResource(Resource):
+    """One that Klemheist registers itself, named by what its cleanup undoes."""
+
+    __slots__ = ()
+
+    def renews(self, known: object) -> bool:
+        """Whether its cleanup does for one of the same id that is held: one of the same sort."""
+        return isinstance(known, OwnResource) and known.resource_type == self.resource_type
 
 
 def _claimed(claim: tuple[str, int | str]) -> Wanted:

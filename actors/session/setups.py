@@ -16,7 +16,7 @@ from .timesync import TimeSync, compare_clocks
 if TYPE_CHECKING:
     from klemheist.actors.messages import Cleaned
     from klemheist.actors.runtime.future import Future
-    from klemheist.transports.repl.conversation import Board
+    from klemheist.transports.repl.board import Board
     from klemheist.transports.repl.lines import Procedure
 
 
@@ -60,7 +60,7 @@ class SessionSetups(SessionCalls):
 
     def recover(self) -> Future[Any]:
         """Put back what a new boot has lost; the next call would do it too."""
-        return self.submit(self.namespace.restore, label="recovery", lane="/recovery")
+        return self.submit(self.namespace.restore, label="recovery", lane="/recovery", early=True)
 
     def run_at_end(self, pieces: tuple[Piece, ...], cancel: CancelToken) -> Future[Any]:
         """Run a teardown's statements; nothing is to be torn down where the namespace is gone."""

@@ -9,7 +9,7 @@ from klemheist.actors.runtime.actor import Actor
 from .ledger import EntryKind
 
 if TYPE_CHECKING:
-    from klemheist.actors.device.port import DeviceEvent
+    from klemheist.actors.device.facts import DeviceEvent
     from klemheist.actors.errors import ResourceCleanupError
     from klemheist.actors.runtime.future import Future
     from klemheist.actors.runtime.ref import ActorRef

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from loguru import logger
 
-from klemheist.actors.device.port import Capabilities
+from klemheist.actors.device.facts import Capabilities
 from klemheist.actors.done import Done
 from klemheist.actors.errors import SessionClosed, SessionFaulted
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK

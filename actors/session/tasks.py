@@ -73,7 +73,7 @@ class RemoteTask(AnyTask, Generic[P, R]):
         """Call it; the result is a `Future`: `.get()`, `await`, `.cancel()`.
 
         Raises:
-            ArgumentError: an argument cannot be sent; nothing was.
+            ArgumentError: an argument cannot be sent, or they do not fit; nothing was.
         """
         return self._start(args, kwargs, self.options.on_output)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from klemheist.actors.device.port import DeviceEvent
+from klemheist.actors.device.facts import DeviceEvent
 from klemheist.actors.errors import SessionError
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
@@ -49,6 +49,10 @@ class ThreadRecord:
     stepping: bool = False
     timer: Timer | None = None
     """Of the next step."""
+
+    def renews(self, known: object) -> bool:
+        """Whether it may stand for a thread of the same id: one that we did not start either."""
+        return isinstance(known, ThreadRecord) and self.source is known.source is None
 
     def rest(self) -> None:
         """Wait for no next step."""
@@ -199,12 +203,10 @@ class ThreadCleaner(Cleaner):
 
     def _asked(self, entry: Entry, deadline: float, stopped: Future[Any]) -> None:
         error = stopped.exception()
-        if isinstance(error, LinkTimeout):  # it keeps the device so busy that the question was late
+        if isinstance(error, LinkTimeout) and error.maybe_executed:  # it keeps the device too busy
             self._does_not_end(entry)
         elif isinstance(error, LinkError):
-            self._owe(entry)
-            self.core.port.settle()
-            self.report(entry, error, owed=True)
+            self._leave_it(entry, error)
         elif error is not None or stopped.get():
             self.report(entry, error)
         elif SYSTEM_CLOCK.monotonic() + STOP_EVERY < deadline:
@@ -228,7 +230,16 @@ class ThreadCleaner(Cleaner):
 
     def _was_reset(self, entry: Entry, reset: Future[Any]) -> None:
         error = reset.exception()
-        self.report(entry, None if isinstance(error, DeviceReset) else error)
+        if error is None or isinstance(error, DeviceReset):
+            self.report(entry, None)
+        else:  # it went away meanwhile: nobody knows what has become of the thread
+            self._leave_it(entry, error)
+
+    def _leave_it(self, entry: Entry, error: BaseException) -> None:
+        """Have it ended when the device can be asked again."""
+        self._owe(entry)
+        self.core.port.settle()
+        self.report(entry, error, owed=True)
 
     def _owe(self, entry: Entry) -> None:
         record: ThreadRecord = entry.held

@@ -13,7 +13,7 @@ from klemheist.actors.errors import CapabilityError
 from klemheist.actors.sources import Source
 from klemheist.transports.repl.agent import Entry
 from klemheist.transports.repl.attach import has_threads, soft_reset
-from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.lines import Gone, Procedure
 from klemheist.transports.repl.procedures import evaluated, executed, numbered
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
-from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.lines import Procedure
 from klemheist.transports.repl.procedures import evaluated, executed
 

@@ -1,20 +1,24 @@
 """Calls of one task that wait together are made together: one line, one frame (DESIGN 3.2).
 
-On the device `BM` makes them one after the other and keeps in `BP` what each gave. What breaks off
-(an exception, an interruption, a result that no literal can say) ends the batch there; what is in
-`BP` is then fetched piece by piece, and nothing runs twice. A container ends it too, for a later
-call might change it before it is written; its task is called singly from then on.
+On the device `BM` makes them one after the other and keeps in `BP` what each gave. Their arguments
+are sent by place, all first ones, then all second ones, as its `map` takes them. What breaks off
+(an exception, an interruption) ends the batch there; what is in `BP` is then fetched piece by
+piece, and nothing runs twice. So it is where one result is none that a literal can say. A container
+ends it too, for a later call might change it before it is written; its task is called singly from
+then on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import takewhile
 from typing import Any, Final
 
 from klemheist.actors.errors import DeviceError, DeviceMemoryError
 from klemheist.actors.sources import Source
 from klemheist.transports.repl.agent import Entry
-from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.frames import FrameKind
 from klemheist.transports.repl.install import complete
 from klemheist.transports.repl.lines import Procedure
@@ -24,30 +28,44 @@ from klemheist.transports.repl.values import ResultTypeError, decode
 from .answers import value_of
 from .remote import Namespace
 
+WhileLive = Callable[[Callable[[Board], Procedure[Any]], Board], Procedure[Any]]
+
 _MADE_TOGETHER: Final = (
     "BP=[]",
     """\
-def BM(i,a):
+def BM(i,n,*c):
  BP.clear()
- f=G[i];p=BP.append
- for x in a:
-  x=f(*x)if type(x)is tuple else f(x)
+ f=G[i];p=BP.append;t=type;I=int;s=0
+ for x in map(f,*c)if c else range(n):
+  if not c:x=f()
   p(x)
-  if type(x)in K:break
- return repr(BP)if set(map(type,BP))==set((int,))else BP""",
+  if t(x)is not I:
+   s=1
+   if t(x)in K:break
+ else:
+  if len(BP)<n:raise StopIteration
+ return BP if s else repr(BP)""",
     f"G[{int(Entry.MANY)}]=BM",
 )
+"""StopIteration of a call ends the loop over `map` as its last call does: it is raised again."""
 LEAST: Final = 2
 """Bytes of a call in such a line: `1,`."""
 _ERRORS: Final = (DeviceError, DeviceMemoryError, ResultTypeError)
 
 
 class Together:
-    """One task of one session, which may be called several times at once."""
+    """One task of one session, which may be called several times at once.
 
-    def __init__(self, namespace: Namespace, source: Source) -> None:
+    Args:
+        namespace: the session's.
+        source: the task's.
+        while_live: begins a procedure, unless the session has come to its end meanwhile.
+    """
+
+    def __init__(self, namespace: Namespace, source: Source, while_live: WhileLive) -> None:
         self._namespace = namespace
         self._source = source
+        self._while_live = while_live
         self.pace = float("inf")
         """See `device.batch.Task`."""
         self._singly = False
@@ -62,17 +80,21 @@ class Together:
         entry = self._namespace.entry_now(board, self._source)
         if self._singly or entry is None:
             return 0
-        count = len(calls) if board.paste else min(len(calls), board.credit // LEAST)
-        while count and one_line(board, Entry.MANY, (entry, _flat(calls[:count]))) is None:
+        alike = takewhile(partial(_is_alike, calls[0]), calls)
+        count = min(sum(1 for _ in alike), len(calls) if board.paste else board.credit // LEAST)
+        while count and one_line(board, Entry.MANY, _by_place(entry, calls[:count])) is None:
             count -= 1
         return count
 
     def many(self, board: Board, calls: Sequence[tuple[Any, ...]]) -> Procedure[list[object]]:
         """Make the calls; see `device.batch.Task`."""
+        return self._while_live(partial(self._many, calls), board)
+
+    def _many(self, calls: Sequence[tuple[Any, ...]], board: Board) -> Procedure[list[object]]:
         entry = self._namespace.entry_now(board, self._source)
         assert entry is not None, "they were gathered in this turn"
         yield from self._prepare(board)
-        answer = yield from numbered(board, Entry.MANY, entry, _flat(calls))
+        answer = yield from numbered(board, Entry.MANY, *_by_place(entry, calls))
         if answer[0].kind is FrameKind.VALUE:
             values = decode(answer[0].text)
             if isinstance(values, str):  # integers alone: written at once, without a walk
@@ -112,8 +134,10 @@ class Together:
         return results
 
 
-def _flat(calls: Sequence[tuple[Any, ...]]) -> tuple[object, ...]:
-    """Return the calls as they are sent: an only argument stands for itself, if it is no tuple."""
-    return tuple(
-        call[0] if len(call) == 1 and type(call[0]) is not tuple else call for call in calls
-    )
+def _is_alike(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    return len(one) == len(other)
+
+
+def _by_place(entry: int, calls: Sequence[tuple[Any, ...]]) -> tuple[object, ...]:
+    """Return what `BM` is called with: all first arguments, then all second ones."""
+    return (entry, len(calls), *zip(*calls, strict=True))

@@ -6,6 +6,8 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
+from klemheist.actors.errors import AlreadyHeld
+from klemheist.actors.operation import cancellable
 from klemheist.transports.repl.values import ArgumentError
 
 from .claims import wanted
@@ -15,6 +17,7 @@ from .threads import ThreadRecord
 
 if TYPE_CHECKING:
     from .core import SessionCore
+    from .resources import CancelToken
 
 
 class TrackerView:
@@ -35,7 +38,11 @@ class TrackerView:
     # -- threads
 
     def register_background_thread(self, thread_id: str, method_name: str) -> None:
-        """Record a thread that your own code started on the device (SES-030)."""
+        """Record a thread that your own code started on the device (SES-030).
+
+        Raises:
+            AlreadyHeld: a thread that the session itself started has this id.
+        """
         record = ThreadRecord(thread_id, None, name=method_name)
         self._register(EntryKind.THREAD, thread_id, record)
 
@@ -80,12 +87,11 @@ class TrackerView:
     # -- resources
 
     def register_resource(self, resource: Resource) -> None:
-        """Hold a resource until the session ends (SES-036).
-
-        One of an id that is held already takes the place of that one, whose cleanup is not run.
+        """Hold a resource until the session ends (SES-036); one that is held already stays so.
 
         Raises:
             ArgumentError: it is no `Resource`.
+            AlreadyHeld: another resource of this id is held: its cleanup would be lost.
             SessionClosed: the session has ended, or its cleanup is past this.
             BudgetExceeded: it costs more than the session's budget has left.
             ResourceConflict: it claims what another resource holds.
@@ -115,10 +121,18 @@ class TrackerView:
 
         Raises:
             ResourceConflict: another resource there has it; the error names its session.
+            AlreadyHeld: a resource of this session has its id and claims something else.
         """
         kind, text = wanted(kind, name)
         resource = Resource(kind, resource_id=f"{kind} {text}", claims=[(kind, text)])
-        self.register_resource(resource)
+        try:
+            self.register_resource(resource)
+        except AlreadyHeld:
+            entry = self._core.ledger.find(EntryKind.RESOURCE, resource.resource_id)
+            if entry is None or entry.held.claims != resource.claims:
+                raise
+            held: Resource = entry.held
+            return held
         return resource
 
     def get_active_resources(self) -> tuple[Resource, ...]:
@@ -146,13 +160,22 @@ class TrackerView:
 class ResourceTracker(TrackerView):
     """What one session holds. As a context manager, it cleans up when it is left (SES-040)."""
 
-    def cleanup_resources(self, *, timeout: float | None = None) -> None:
+    def cleanup_resources(
+        self, *, timeout: float | None = None, cancel: CancelToken | None = None
+    ) -> None:
         """Clean up everything that is held now; the session goes on (SES-039).
+
+        Cancelled, the cleanup under way goes on by itself, and the rest stays held.
+
+        Args:
+            timeout: seconds for all of it; None for `resource_cleanup_timeout`.
+            cancel: gives up when it is cancelled (SES-041).
 
         Raises:
             ResourceCleanupError: some failed; all others were done.
+            FutureCancelled: `cancel` was cancelled.
         """
-        self._core.cleanup(timeout).get()
+        cancellable(lambda: self._core.cleanup(timeout), cancel).get()
 
     def __enter__(self) -> Self:
         return self
@@ -164,13 +187,22 @@ class ResourceTracker(TrackerView):
 class AsyncResourceTracker(TrackerView):
     """`ResourceTracker` for asyncio."""
 
-    async def cleanup_resources(self, *, timeout: float | None = None) -> None:
+    async def cleanup_resources(
+        self, *, timeout: float | None = None, cancel: CancelToken | None = None
+    ) -> None:
         """Clean up everything that is held now; the session goes on (SES-039).
+
+        Cancelled, the cleanup under way goes on by itself, and the rest stays held.
+
+        Args:
+            timeout: seconds for all of it; None for `resource_cleanup_timeout`.
+            cancel: gives up when it is cancelled (SES-041).
 
         Raises:
             ResourceCleanupError: some failed; all others were done.
+            FutureCancelled: `cancel` was cancelled.
         """
-        await self._core.cleanup(timeout)
+        await cancellable(lambda: self._core.cleanup(timeout), cancel)
 
     async def __aenter__(self) -> Self:
         return self

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, overload
 
+from klemheist.actors.done import Done
 from klemheist.actors.errors import SessionError, StaleHandle
 from klemheist.actors.notebook import table
 from klemheist.actors.streams import Overflow
@@ -12,14 +13,14 @@ from .context import EndContext, Level, level_of
 from .contexts import DeviceContext, ExecutorContext
 from .functions import RemoteThread, hold_teardown, source_of
 from .options import CallOptions
-from .part import part
+from .part import MAKING, part, parts_of
+from .released import Released
 from .tasks import AnyTask, RemoteTask, task_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from klemheist.actors.done import Done
     from klemheist.actors.runtime.future import Future
     from klemheist.actors.runtime.ref import ActorRef
     from klemheist.actors.streams import Subscription
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
     B = TypeVar("B", bound=Bound)
+    F = TypeVar("F", bound=Callable[..., Any])
 
 
 class SessionView:
@@ -38,6 +40,8 @@ class SessionView:
     _task_class: ClassVar[type[RemoteTask[..., Any]]]
     _thread_class: ClassVar[type[RemoteThread]]
     _hold: object = None
+    _attachment: tuple[Done, Done, Callable[[], None]] | None = None
+    """The incarnation's `Done`, this holder's, and what parts the two; made at the first look."""
 
     def __init__(self, core: SessionCore, finder: Finder) -> None:
         self._core = core
@@ -122,8 +126,38 @@ class SessionView:
 
     @property
     def done(self) -> Done:
-        """Closed when this attachment ends, for any reason."""
-        return self._core.done
+        """Closed when this attachment ends, for any reason: this holder's use of the session.
+
+        Others who hold the same session have their own. A restart begins a new one for each.
+        """
+        whole = self._core.done
+        while (attachment := self._attachment) is None or attachment[0] is not whole:
+            own = Done()
+            part_them = whole.add_callback(own.close)
+            with MAKING:
+                if fresh := self._attachment is attachment:
+                    self._attachment = whole, own, part_them
+            if not fresh:  # another thread was faster
+                part_them()
+        return attachment[1]
+
+    def release(self) -> None:
+        """Let go of the session without ending it: only this holder's `done` closes. Idempotent.
+
+        This handle is not used any more then; others that hold the session go on with it. It
+        lives until one of them closes it, or it is idle for too long.
+        """
+        core, own = self._core, self.done
+        if not core.is_active:
+            return
+        core.watched = False
+        assert self._attachment is not None
+        self._attachment[2]()
+        self._core = cast("SessionCore", Released(core, own))
+        self._attachment = own, own, lambda: None
+        for name in parts_of(type(self)):
+            vars(self).pop(name, None)
+        own.close("released")
 
     def context(
         self, level: Level | str, *, timeout: float | None = None, **values: Any
@@ -137,7 +171,9 @@ class SessionView:
 
         Raises:
             ArgumentError: there is no such level.
+            SessionClosed: the session has ended.
         """
+        self._core.require()
         named = level_of(level)
         ends = {Level.ATTACHMENT: self.done, Level.SESSION: self.logical.done}
         return EndContext(named, ends.get(named) or self.device.done, timeout, values)
@@ -168,7 +204,9 @@ class SessionView:
 
         Raises:
             ValueError: the policy is `block`, or unknown.
+            SessionClosed: the session has ended.
         """
+        self._core.require()
         return self._core.output(capacity, overflow=overflow)
 
     def host_time(self, ticks_ms: int) -> float:
@@ -199,10 +237,28 @@ class SessionView:
         """Send Ctrl-C to what the device runs for this session."""
         self._core.interrupt()
 
-    def teardown(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Decorate a function whose body runs at the namespace's top level at the session's end."""
-        hold_teardown(self._core, function)
-        return function
+    @overload
+    def teardown(self, function: F, /) -> F: ...
+    @overload
+    def teardown(
+        self, function: None = None, /, *, ignore_errors: bool = False
+    ) -> Callable[[F], F]: ...
+    def teardown(self, function: F | None = None, /, *, ignore_errors: bool = False) -> Any:
+        """Decorate a function whose body runs at the namespace's top level at the session's end.
+
+        One of the same name takes the place of the first, as a task does that is defined anew.
+
+        Args:
+            function: the function; given by the bare decorator.
+            ignore_errors: what it raises on the device is not reported; either way a teardown
+                that fails keeps no other from running.
+        """
+
+        def hold(function: F) -> F:
+            hold_teardown(self._core, function, ignore_errors=ignore_errors)
+            return function
+
+        return hold if function is None else hold(function)
 
     def _tasks(
         self,

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from klemheist.actors.buffer import DEFAULT_CAPACITY, Kind, Overflow, Put
+from klemheist.actors.runtime.check import is_type, refused
 
 from .stream import Stream
 
@@ -107,9 +108,13 @@ class Publisher(Generic[T]):
             dropped: makes the item that stands where `n` items were dropped.
 
         Raises:
+            InvalidArgument: a type is no class.
             ValueError: the policy is `block`, for which the source would have to wait; or an
                 argument makes no sense.
         """
+        for each in types:
+            if not is_type(each):  # else whoever publishes would meet it
+                raise refused("types", each, "use classes")
         if overflow == Overflow.BLOCK:
             raise ValueError("overflow='block': a source waits for nobody; use drop_oldest")
         subscription: Subscription[T] = Subscription(

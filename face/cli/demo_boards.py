@@ -12,7 +12,7 @@ import klemheist
 from klemheist.actors.device.call import Call
 from klemheist.actors.device.port import Port
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
-from klemheist.transports.repl.conversation import Board
+from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.lines import Procedure, exchange
 
 # ruff: noqa: ANN201, F821, N805, PLC0415 -- bodies of programs: functions of the device

@@ -72,6 +72,7 @@ def sync(stay: Stay, args: Namespace) -> int:
             mpy=args.mpy,
             on_progress=bar,
         )
+    stay.note_files()
     for sign, paths in (("+", done.written), ("-", done.removed)):
         for path in paths:
             print(sign, path)
@@ -95,6 +96,8 @@ def cp(stay: Stay, args: Namespace) -> int:
     for source in sources:
         name = basename(remote(source).rstrip("/")) if inside else ""
         _copy(stay, source, _joined(target, name), recursive=args.recursive)
+    if target.startswith(":"):
+        stay.note_files()
     return 0
 
 

@@ -28,6 +28,8 @@ OK: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 128 + signal.SIGINT
+_LONGER: Final = f"--timeout, or call_timeout in {config.FILE}"
+"""What the command line calls the argument that errors of the library name."""
 PIPE_CLOSED: Final = 128 + signal.SIGPIPE
 
 
@@ -69,6 +71,7 @@ def _run(commands: list[Namespace]) -> int:
             code: int = command.verb(stay.at(command.device), command)
             if code:
                 return code
+        stay.tell_files_go()
     return OK
 
 
@@ -85,12 +88,18 @@ def _tell(error: BaseException) -> int:
     if isinstance(error, OSError) and error.filename:
         _say(f"{error.filename}: {error.strerror}; check the path")
         return FAILED
-    names = f", or a name from {config.FILE}" if isinstance(error, UnknownScheme) else ""
-    _say(f"{error}{names}")
+    names = _names() if isinstance(error, UnknownScheme) else ""
+    _say(f"{str(error).replace('timeout=', _LONGER)}{names}")
     if isinstance(error, BaseExceptionGroup):
         for each in error.exceptions:
             _say(f"  {each}")
     return FAILED
+
+
+def _names() -> str:
+    """Return the names that a device may be given by, to end a message with."""
+    names = ", ".join(config.load(Path.cwd()).devices)
+    return f", or a name from {config.FILE}" + (f": {names}" if names else "")
 
 
 def _say(text: str) -> None:

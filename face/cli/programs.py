@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from klemheist import ArgumentError, AskTimeout, DeviceEvent, KlemheistError, Program
 
-from .stay import Stay
+from .stay import Stay, tell_fetch
 
 LOOK_EVERY: Final = 0.5
 """Seconds between two looks at the status where no event came."""
@@ -35,6 +35,7 @@ def deploy(stay: Stay, args: Namespace) -> int:
     """Start it, tell of each change of its status, and stop it at Ctrl-C."""
     program = chosen(Path(args.file), args.program)(**dict(map(setting, args.set)))
     events = stay.manager.events()
+    tell_fetch(stay.url)
     standing = stay.manager.deploy(stay.url, program)
     shown = ""
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import InvalidChildSpec
+from .keys import known_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,9 @@ class Backoff:
     (default: half of min + max). A child with a backoff has this budget of its own: more than
     `max_restarts` in a row and it has failed for good, which does not count against its supervisor
     (DESIGN 2; supervision.md 2.10).
+
+    Raises:
+        InvalidChildSpec: A number makes no sense.
     """
 
     min: float = 0.2
@@ -33,12 +37,15 @@ class Backoff:
     def __post_init__(self) -> None:
         given = (self.min, self.max, self.factor, self.jitter)
         whenever = (self.reset_after, self.max_restarts)
-        if not all(map(_is_number, (*given, *(each or 0 for each in whenever)))):
+        if not all(map(_is_number, (*given, *(0 if each is None else each for each in whenever)))):
             raise _invalid(self, "needs numbers; reset_after and max_restarts may be None")
         if not 0 <= self.min <= self.max:
             raise _invalid(self, "needs 0 <= min <= max seconds")
-        if self.factor < 1 or self.jitter < 0 or (self.max_restarts or 0) < 0:
-            raise _invalid(self, "needs factor >= 1, jitter >= 0, max_restarts >= 0")
+        if self.factor < 1 or self.jitter < 0 or (self.reset_after or 0) < 0:
+            raise _invalid(self, "needs factor >= 1, jitter >= 0, reset_after >= 0")
+        count = self.max_restarts
+        if count is not None and (not isinstance(count, int) or count < 0):
+            raise _invalid(self, "needs a whole max_restarts >= 0, or None")
 
     def delay(self, failures: int, rand: Callable[[], float] = random.random) -> float:
         """Seconds to wait after `failures` earlier failures in a row (0 first)."""
@@ -53,8 +60,14 @@ class Backoff:
         return (self.min + self.max) / 2 if self.reset_after is None else self.reset_after
 
 
+_checked = known_only(InvalidChildSpec, "invalid_backoff")
+Backoff.__init__ = _checked(Backoff.__init__)  # type: ignore[method-assign]
+
+
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not math.isnan(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return not math.isnan(value)
 
 
 def _invalid(backoff: Backoff, advice: str) -> InvalidChildSpec:

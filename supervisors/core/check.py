@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 import pykka
+
+from klemheist.actors.runtime.check import is_seconds, shown
 
 from .backoff import Backoff
 from .errors import InvalidChildSpec
@@ -70,12 +72,16 @@ def one_of(kind: type[StrEnum], name: str, value: object, code: str) -> Any:
 
 def wrong(name: str, value: object, advice: str, *, code: str | None = None) -> InvalidChildSpec:
     """The error that says what `name` was and what it may be, in one line."""
-    return InvalidChildSpec(code or f"invalid_{name}", value, f"{name}={value!r}: {advice}")
+    return InvalidChildSpec(code or f"invalid_{name}", value, f"{name}={shown(value)}: {advice}")
 
 
-def is_seconds(value: object) -> bool:
-    """Whether `value` is a number of seconds, from 0 to infinity."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+def is_hashable(value: object) -> bool:
+    """Whether `value` can be an id: a tuple of lists, for one, only looks as if it could."""
+    try:
+        hash(value)
+    except Exception:  # noqa: BLE001  somebody's __hash__
+        return False
+    return True
 
 
 def _identity(spec: ChildSpec) -> None:
@@ -83,7 +89,7 @@ def _identity(spec: ChildSpec) -> None:
         raise wrong("id", spec.id, "give the child an id", code="missing_id")
     if spec.start is None:
         raise wrong("start", spec.start, "give the child a class or factory", code="missing_start")
-    if not isinstance(spec.id, Hashable):
+    if not is_hashable(spec.id):
         raise wrong("id", spec.id, "use something hashable", code="invalid_name")
     is_factory = callable(spec.start) and not isinstance(spec.start, type)
     if class_of(spec.start) is None and not is_factory:
@@ -91,7 +97,8 @@ def _identity(spec: ChildSpec) -> None:
         raise wrong("start", spec.start, advice, code="invalid_mfa")
     args: object = spec.args
     kwargs: object = spec.kwargs
-    if not (isinstance(args, (tuple, list)) and isinstance(kwargs, Mapping)):
+    named = isinstance(kwargs, Mapping) and all(isinstance(key, str) for key in kwargs)
+    if not (named and isinstance(args, (tuple, list))):
         value = (args, kwargs)
         raise wrong("args", value, "use a tuple of args and a dict of kwargs", code="invalid_mfa")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from klemheist.actors.runtime.check import shown
 from klemheist.transports.errors import KlemheistError
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class StartError(SupervisorError):
     code = "failed_to_start_child"
 
     def __init__(self, id: Hashable, cause: BaseException) -> None:  # noqa: A002  the field's name
-        super().__init__(f"child {id!r} did not start: {cause!r}")
+        super().__init__(f"child {id!r} did not start: {shown(cause)}")
         self.id = id
         self.cause = self.__cause__ = cause
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import deque
 
+from klemheist.actors.runtime.check import shown
+
 from .errors import InvalidFlags
 
 _MOST = 2**31
@@ -60,10 +62,13 @@ def check_window(max_restarts: object, period: object) -> None:
     """
     count = max_restarts
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-        raise InvalidFlags("invalid_intensity", count, f"max_restarts={count!r}: use 0 or more")
+        raise InvalidFlags(
+            "invalid_intensity", count, f"max_restarts={shown(count)}: use 0 or more"
+        )
     if (
         not isinstance(period, (int, float))
         or isinstance(period, bool)
         or not 0 < period < math.inf
     ):
-        raise InvalidFlags("invalid_period", period, f"period={period!r}: use seconds above 0")
+        message = f"period={shown(period)}: use seconds above 0"
+        raise InvalidFlags("invalid_period", period, message)

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+from klemheist.actors.runtime.check import shown
+
 from .child import ChildSpec, checked_spec, checked_specs
 from .errors import InvalidFlags
 from .flags import AutoShutdown
 from .intensity import check_window
+from .keys import known_only
 from .strategy import Strategy
 
 MAX_RESTARTS = 3
@@ -98,6 +101,10 @@ class SupervisorSpec:
             raise _wrong("children", self.children, "a template is alone", code="bad_start_spec")
 
 
+_checked = known_only(InvalidFlags, "bad_flags")
+SupervisorSpec.__init__ = _checked(SupervisorSpec.__init__)  # type: ignore[method-assign]
+
+
 def _flag(kind: Any, name: str, value: object) -> Any:
     try:
         return kind(value)
@@ -106,4 +113,4 @@ def _flag(kind: Any, name: str, value: object) -> Any:
 
 
 def _wrong(name: str, value: object, advice: str, *, code: str | None = None) -> InvalidFlags:
-    return InvalidFlags(code or f"invalid_{name}", value, f"{name}={value!r}: {advice}")
+    return InvalidFlags(code or f"invalid_{name}", value, f"{name}={shown(value)}: {advice}")

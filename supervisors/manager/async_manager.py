@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from klemheist.actors.operation import shielded
+from klemheist.actors.operation import cancellable, shielded
 from klemheist.actors.session.async_handles import AsyncSession
+from klemheist.actors.session.calls import check_seconds
 from klemheist.supervisors.core.child import Restart
 
 from .deployment import AsyncStandingProgram
@@ -18,7 +19,7 @@ from .forgotten import unwatched, watched
 from .outcome import awaited_session, quietly_ended, with_result_async
 from .retry import with_retry_async
 from .unclosed import give_back_ctrl_c
-from .view import ManagerView, cancellable, ended_by
+from .view import ManagerView, ended_by
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,7 +38,8 @@ class AsyncSessionManager(ManagerView):
     """Creates, tracks and ends sessions, for asyncio. A context manager; leaving it ends all.
 
     Args:
-        options: the clocks and limits of all sessions.
+        options: the clocks and limits of all sessions: a `SessionOptions`, or a function that is
+            given the defaults and returns what it makes of them, with `dataclasses.replace`.
         journal: where ledgers are written down; memory only where it is not given.
         monitor: counts and times what is done; `klemheist.prometheus` has one for scrapers.
         status: whether `klemheist top` of the same user can see it; as `KLEMHEIST_STATUS=1` says
@@ -49,6 +51,9 @@ class AsyncSessionManager(ManagerView):
         device: str,
         *,
         fallback: bool = False,
+        exclusive: bool = False,
+        wait: float = 0.0,
+        budget: Budget | None = None,
         timeout: float | None = None,
         cancel: CancelToken | None = None,
     ) -> AsyncSession:
@@ -59,16 +64,32 @@ class AsyncSessionManager(ManagerView):
         Args:
             device: its URL.
             fallback: where the device does not say what it can, assume the least (SES-099).
+            exclusive: no other session lives on the device meanwhile.
+            wait: seconds to wait for other sessions to end, where one side is exclusive.
+            budget: the most that the session may hold; None for `SessionOptions.budget`.
             timeout: seconds for all of it; what was half done is undone.
             cancel: gives up when it is cancelled; what was half done is undone (SES-006).
+
+        Raises:
+            ArgumentError: two options contradict each other, or one is wrong.
+            DeviceBusy: the device is taken exclusively, or is to be.
+            LinkTimeout: it was not done in time.
         """
-        creating = cancellable(lambda: self._core.create(device, fallback=fallback), cancel)
+        if timeout is not None:
+            check_seconds(timeout)
+        creating = cancellable(
+            lambda: self._core.create(
+                device, fallback=fallback, exclusive=exclusive, wait=wait, budget=budget
+            ),
+            cancel,
+        )
         return self._watched(await awaited_session(creating, timeout))
 
     async def get_or_create_session(self, device: str) -> AsyncSession:
         """Return the newest live session on a device, or a new one (SES-007).
 
-        It lives until it is closed or idle for too long, also where nobody holds it meanwhile.
+        It lives until it is closed or idle for too long, also where nobody holds it meanwhile. Each
+        holder has a `done` of its own: `release()` closes that one only, `close()` ends it for all.
         """
         core = self._core.session_on(device) or await awaited_session(self._core.create(device))
         return self._session(unwatched(core))
@@ -112,14 +133,20 @@ class AsyncSessionManager(ManagerView):
             self._watched,
         )
 
-    async def end_session(self, session_id: str) -> None:
+    async def end_session(self, session_id: str, *, cancel: CancelToken | None = None) -> None:
         """End a session (SES-008).
+
+        Args:
+            session_id: its id.
+            cancel: cancelled, nobody waits any more; an end that has begun goes on by itself.
 
         Raises:
             SessionNotFound: no live session has this id (SES-009).
+            FutureCancelled: `cancel` was cancelled; before the call, nothing was begun.
             ResourceCleanupError: some cleanups failed; all others were done.
         """
-        await shielded(self._core.end(self._core.sessions.find(session_id)))
+        core = self._core.sessions.find(session_id)
+        await cancellable(lambda: shielded(self._core.end(core)), cancel)
 
     async def execute_in_session(
         self,

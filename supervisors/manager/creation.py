@@ -147,8 +147,8 @@ def _prepared(core: SessionCore) -> Steps[None]:
         yield core.submit(core.namespace.restore, label="creation")
     if program is None:
         return
-    for held in program.teardowns():
-        hold_body(core, held)
+    for held, may_fail in program.teardowns():
+        hold_body(core, held, ignore_errors=may_fail)
     for setup in program.setups():
         yield core.set_up(setup)
     for name in program.starting(everything=core.standing):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from loguru import logger
 
 from klemheist.actors.background import in_background
-from klemheist.actors.device.port import DeviceEvent, Port
+from klemheist.actors.device.facts import DeviceEvent
+from klemheist.actors.device.port import Port
 from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.operation import shielded
 from klemheist.actors.session.claims import Claim, Claims

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from klemheist.actors.operation import cancellable
+from klemheist.actors.session.calls import check_seconds
 from klemheist.actors.session.handles import Session
 from klemheist.supervisors.core.child import Restart
 
@@ -17,7 +19,7 @@ from .forgotten import unwatched, watched
 from .outcome import got_session, quietly_ended, with_result
 from .retry import with_retry
 from .unclosed import give_back_ctrl_c
-from .view import ManagerView, cancellable, ended_by
+from .view import ManagerView, ended_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +38,8 @@ class SessionManager(ManagerView):
     """Creates, tracks and ends sessions, for threads. A context manager; leaving it ends all.
 
     Args:
-        options: the clocks and limits of all sessions.
+        options: the clocks and limits of all sessions: a `SessionOptions`, or a function that is
+            given the defaults and returns what it makes of them, with `dataclasses.replace`.
         journal: where ledgers are written down; memory only where it is not given.
         monitor: counts and times what is done; `klemheist.prometheus` has one for scrapers.
         status: whether `klemheist top` of the same user can see it; as `KLEMHEIST_STATUS=1` says
@@ -48,6 +51,9 @@ class SessionManager(ManagerView):
         device: str,
         *,
         fallback: bool = False,
+        exclusive: bool = False,
+        wait: float = 0.0,
+        budget: Budget | None = None,
         timeout: float | None = None,
         cancel: CancelToken | None = None,
     ) -> Session:
@@ -58,16 +64,32 @@ class SessionManager(ManagerView):
         Args:
             device: its URL.
             fallback: where the device does not say what it can, assume the least (SES-099).
+            exclusive: no other session lives on the device meanwhile.
+            wait: seconds to wait for other sessions to end, where one side is exclusive.
+            budget: the most that the session may hold; None for `SessionOptions.budget`.
             timeout: seconds for all of it; what was half done is undone.
             cancel: gives up when it is cancelled; what was half done is undone (SES-006).
+
+        Raises:
+            ArgumentError: two options contradict each other, or one is wrong.
+            DeviceBusy: the device is taken exclusively, or is to be.
+            LinkTimeout: it was not done in time.
         """
-        creating = cancellable(lambda: self._core.create(device, fallback=fallback), cancel)
+        if timeout is not None:
+            check_seconds(timeout)
+        creating = cancellable(
+            lambda: self._core.create(
+                device, fallback=fallback, exclusive=exclusive, wait=wait, budget=budget
+            ),
+            cancel,
+        )
         return self._watched(got_session(creating, timeout))
 
     def get_or_create_session(self, device: str) -> Session:
         """Return the newest live session on a device, or a new one (SES-007).
 
-        It lives until it is closed or idle for too long, also where nobody holds it meanwhile.
+        It lives until it is closed or idle for too long, also where nobody holds it meanwhile. Each
+        holder has a `done` of its own: `release()` closes that one only, `close()` ends it for all.
         """
         core = self._core.session_on(device) or got_session(self._core.create(device))
         return self._session(unwatched(core))
@@ -111,14 +133,20 @@ class SessionManager(ManagerView):
             self._watched,
         )
 
-    def end_session(self, session_id: str) -> None:
+    def end_session(self, session_id: str, *, cancel: CancelToken | None = None) -> None:
         """End a session (SES-008).
+
+        Args:
+            session_id: its id.
+            cancel: cancelled, nobody waits any more; an end that has begun goes on by itself.
 
         Raises:
             SessionNotFound: no live session has this id (SES-009).
+            FutureCancelled: `cancel` was cancelled; before the call, nothing was begun.
             ResourceCleanupError: some cleanups failed; all others were done.
         """
-        self._core.end(self._core.sessions.find(session_id)).get()
+        core = self._core.sessions.find(session_id)
+        cancellable(lambda: self._core.end(core), cancel).get()
 
     def execute_in_session(
         self, device: str, operation: Callable[[Session], T], *, cancel: CancelToken | None = None

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from loguru import logger
 
 from klemheist.actors.background import in_background
-from klemheist.actors.device.port import DeviceEvent, Port
+from klemheist.actors.device.facts import DeviceEvent
+from klemheist.actors.device.port import Port
 from klemheist.actors.runtime import TIMERS
 from klemheist.transports import ports as system
 from klemheist.transports.identity import PortInfo

@@ -118,9 +118,11 @@ class SessionNode(Supervisor):
         core.stop_calls()
         ends = SYSTEM_CLOCK.monotonic() + core.options.resource_cleanup_timeout
         cleaned: list[Cleaned] = []
+        resources = _resources(core)
         if core.held():
             cleaned += yield core.run_cleanups(ends - SYSTEM_CLOCK.monotonic())
         core.ledger.close()
+        resources |= _resources(core)
         if core.held():  # it was registered meanwhile, or is owed
             cleaned += yield core.run_cleanups(ends - SYSTEM_CLOCK.monotonic())
         core.stop_all_calls()
@@ -128,7 +130,7 @@ class SessionNode(Supervisor):
         for ref in stand_ins.values():
             ref.stop(block=False)
         error = failures(cleaned)
-        count = len(cleaned) - (len(error.exceptions) if error is not None else 0)
+        count = sum(each.error is None and each.number in resources for each in cleaned)
         core.report.info("session ended, {} resources cleaned up", count)
         core.cleaned(error)
 
@@ -158,6 +160,11 @@ class SessionNode(Supervisor):
 
         closing.add_done_callback(closed)
         return settled
+
+
+def _resources(core: SessionCore) -> set[int]:
+    """Return the numbers of the resources that are to be cleaned up: threads and tasks are none."""
+    return {entry.number for entry in core.held(EntryKind.RESOURCE)}
 
 
 _ANY_SESSION: Final = child(SessionNode, id="a session", restart=Restart.TRANSIENT)

@@ -29,7 +29,8 @@ from .status import status_of
 from .status_socket import StatusServer, wanted
 
 if TYPE_CHECKING:
-    from klemheist.actors.device.port import Capabilities, DeviceEvent, Port
+    from klemheist.actors.device.facts import Capabilities, DeviceEvent
+    from klemheist.actors.device.port import Port
     from klemheist.actors.session.claims import Claim
     from klemheist.actors.session.ledger import Journal
     from klemheist.supervisors.core.events import TreeEvent

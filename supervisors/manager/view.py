@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from klemheist.actors.notebook import grid
-from klemheist.actors.runtime import Future
+from klemheist.actors.session.options import configured
 from klemheist.actors.streams import Overflow
 
 from .core import ManagerCore
@@ -16,7 +16,8 @@ from .unclosed import warn_if_dropped
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from klemheist.actors.device.port import Capabilities, Port
+    from klemheist.actors.device.facts import Capabilities
+    from klemheist.actors.device.port import Port
     from klemheist.actors.runtime import ActorRef
     from klemheist.actors.session.claims import Claim
     from klemheist.actors.session.core import SessionCore
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from .life import ManagerState
     from .stats import PerformanceMonitor, SessionStats
 
-T = TypeVar("T")
-
 _COLUMNS = ("session", "device", "status", "held")
 
 
@@ -39,13 +38,15 @@ class ManagerView:
 
     def __init__(
         self,
-        options: SessionOptions | None = None,
+        options: SessionOptions | Callable[[SessionOptions], SessionOptions] | None = None,
         *,
         journal: Journal | None = None,
         monitor: PerformanceMonitor | None = None,
         status: bool | None = None,
     ) -> None:
-        self._core = ManagerCore(options, journal=journal, monitor=monitor, status=status)
+        self._core = ManagerCore(
+            configured(options), journal=journal, monitor=monitor, status=status
+        )
         self._deployments = Deployments(self._core)
         warn_if_dropped(self, self._core)
 
@@ -169,19 +170,6 @@ class ManagerView:
         if found is None:
             raise core.refusal()
         return found
-
-
-def cancellable(begin: Callable[[], Future[T]], cancel: CancelToken | None) -> Future[T]:
-    """Begin an operation, unless its token is cancelled; cancel it when the token is."""
-    if cancel is not None and cancel.cancelled:
-        refused: Future[T] = Future()
-        refused.cancel(cancel.reason)
-        return refused
-    future = begin()
-    if cancel is not None:
-        undo = cancel.on_cancel(lambda reason: future.cancel(str(reason)))
-        future.add_done_callback(lambda _: undo())
-    return future
 
 
 def ended_by(core: SessionCore, cancel: CancelToken | None) -> None:

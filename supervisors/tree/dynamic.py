@@ -6,17 +6,24 @@ devices.start_child(child(Device, "sim:", id="sim", backoff=Backoff()))
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from klemheist.supervisors.core.child import ChildSpec
+from klemheist.supervisors.core.errors import InvalidChildSpec, InvalidFlags
 from klemheist.supervisors.core.flags import AutoShutdown
+from klemheist.supervisors.core.keys import known_only
 from klemheist.supervisors.core.strategy import Strategy
 from klemheist.supervisors.core.supervisor_spec import MAX_RESTARTS, PERIOD, SupervisorSpec
 
 from .supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
+
+    from klemheist.actors.runtime import Clock
+    from klemheist.supervisors.core.events import TreeEvent
+
+    from .ref import SupervisorRef
 
 
 class DynamicSupervisor(Supervisor):
@@ -41,6 +48,7 @@ class DynamicSupervisor(Supervisor):
 
     dynamic = True
 
+    @known_only(InvalidFlags, "bad_flags")
     def __init__(
         self,
         *,
@@ -64,7 +72,33 @@ class DynamicSupervisor(Supervisor):
         )
         super().__init__(_spec=spec, **more)
 
+    @overload  # type: ignore[override]  # another constructor, as for every class
+    @classmethod
+    def start(
+        cls,
+        *,
+        max_restarts: int = MAX_RESTARTS,
+        period: float = PERIOD,
+        auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
+        template: ChildSpec | None = None,
+        max_children: int | None = None,
+        extra_arguments: tuple[Any, ...] = (),
+        name: str | None = None,
+        clock: Clock | None = None,
+        on_event: Callable[[TreeEvent], object] | None = None,
+    ) -> SupervisorRef[Any]: ...
 
+    @overload
+    @classmethod
+    def start(cls, *args: Any, **kwargs: Any) -> SupervisorRef[Any]: ...
+
+    @classmethod
+    def start(cls, *args: Any, **kwargs: Any) -> SupervisorRef[Any]:
+        """As `Supervisor.start`."""
+        return super().start(*args, **kwargs)
+
+
+@known_only(InvalidChildSpec, "invalid_child_spec")
 def supervisor(
     children: Sequence[ChildSpec],
     *,

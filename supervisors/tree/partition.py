@@ -12,22 +12,29 @@ import os
 from _thread import allocate_lock
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 import pykka
 
+from klemheist.actors.runtime.check import shown
 from klemheist.supervisors.core.child import ChildSpec, checked_spec
 from klemheist.supervisors.core.errors import ChildNotFound, InvalidFlags
 from klemheist.supervisors.core.flags import AutoShutdown
+from klemheist.supervisors.core.keys import known_only
 from klemheist.supervisors.core.supervisor_spec import MAX_RESTARTS, PERIOD
 
+from .handle import ChildHandle
 from .ref import SupervisorRef
 from .supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from klemheist.actors.runtime import ActorRef
+    from klemheist.actors.runtime import ActorRef, Clock
+    from klemheist.supervisors.core.events import TreeEvent
 
 A = TypeVar("A", bound=pykka.Actor)
+
+_NOT_HERE = {"children", "arguments", "_spec"}
+"""What a supervisor takes otherwise."""
 
 
 class PartitionSupervisorRef(SupervisorRef[A]):
@@ -61,7 +68,7 @@ class PartitionSupervisorRef(SupervisorRef[A]):
             ChildNotFound: There are no partitions, after `resize(0)`.
             ChildRestarting: Just now it does not run.
         """
-        return self.handle(self.partition(key)).ref
+        return ChildHandle(self, self.partition(key)).ref
 
     def resize(self, partitions: int) -> int:
         """Spread keys over fewer partitions, or over as many as there were in the beginning.
@@ -76,13 +83,14 @@ class PartitionSupervisorRef(SupervisorRef[A]):
             How many there were.
 
         Raises:
-            ValueError: It is more than in the beginning, or below 0.
+            InvalidFlags: It is more than in the beginning, or below 0, or no number.
             StartError: One did not start; those before it are in use.
         """
         supervisor = self._partitioned()
         most = supervisor.most
-        if isinstance(partitions, bool) or not 0 <= partitions <= most:
-            raise ValueError(f"partitions={partitions!r}: use 0 to {most}, as it was started with")
+        is_number = isinstance(partitions, int) and not isinstance(partitions, bool)
+        if not is_number or not 0 <= partitions <= most:
+            raise _invalid("partitions", partitions, f"use 0 to {most}, as it was started with")
         with supervisor.resizing:
             before = supervisor.partitions
             for number in range(before, partitions):
@@ -119,6 +127,7 @@ class PartitionSupervisor(Supervisor):
 
     ref_class = PartitionSupervisorRef
 
+    @known_only(InvalidFlags, "bad_flags")
     def __init__(
         self,
         child: ChildSpec,
@@ -139,6 +148,9 @@ class PartitionSupervisor(Supervisor):
             raise _invalid("with_args", with_args, "use a function of the arguments and the number")
         if more.get("auto_shutdown", AutoShutdown.NEVER) != AutoShutdown.NEVER:
             raise _invalid("auto_shutdown", more["auto_shutdown"], "a partition is never the last")
+        for name_of_none in _NOT_HERE & more.keys():
+            value = more[name_of_none]
+            raise _invalid(name_of_none, value, "partitions have one child and no init")
         spec = checked_spec(child, AutoShutdown.NEVER)
         super().__init__(
             [_partition(spec, number, with_args) for number in range(most)],
@@ -153,6 +165,25 @@ class PartitionSupervisor(Supervisor):
         """Partitions that are in use."""
         self.resizing = allocate_lock()
         """Held by whoever changes `partitions`."""
+
+    @overload  # type: ignore[override]  # another constructor, as for every class
+    @classmethod
+    def start(
+        cls,
+        child: ChildSpec,
+        *,
+        name: str,
+        partitions: int | None = None,
+        with_args: Callable[[tuple[Any, ...], int], Iterable[Any]] | None = None,
+        max_restarts: int = MAX_RESTARTS,
+        period: float = PERIOD,
+        clock: Clock | None = None,
+        on_event: Callable[[TreeEvent], object] | None = None,
+    ) -> PartitionSupervisorRef[Any]: ...
+
+    @overload
+    @classmethod
+    def start(cls, *args: Any, **kwargs: Any) -> PartitionSupervisorRef[Any]: ...
 
     @classmethod
     def start(cls, *args: Any, **kwargs: Any) -> PartitionSupervisorRef[Any]:
@@ -172,4 +203,4 @@ def _partition(
 
 
 def _invalid(name: str, value: object, advice: str) -> InvalidFlags:
-    return InvalidFlags(f"invalid_{name}", value, f"{name}={value!r}: {advice}")
+    return InvalidFlags(f"invalid_{name}", value, f"{name}={shown(value)}: {advice}")

@@ -14,9 +14,11 @@ from klemheist.actors.runtime import (
     WouldDeadlock,
     rest,
 )
+from klemheist.actors.runtime.check import shown
 from klemheist.actors.runtime.here import HERE
+from klemheist.supervisors.core.check import is_hashable
 from klemheist.supervisors.core.child import checked_spec
-from klemheist.supervisors.core.errors import InvalidFlags
+from klemheist.supervisors.core.errors import ChildNotFound, InvalidFlags
 from klemheist.supervisors.core.info import ChildCount, ChildInfo
 from klemheist.supervisors.core.inputs import (
     DeleteChild,
@@ -155,7 +157,7 @@ class SupervisorRef(ActorRef[A]):
             InvalidFlags: It is for another kind of supervisor, or no `SupervisorSpec`.
         """
         if not isinstance(spec, SupervisorSpec):
-            raise InvalidFlags("bad_return", spec, f"spec={spec!r}: use a SupervisorSpec")
+            raise InvalidFlags("bad_return", spec, f"spec={shown(spec)}: use a SupervisorSpec")
         return self._ask(Reconfigure(spec, Future()), block, timeout)
 
     def shutdown(
@@ -164,6 +166,7 @@ class SupervisorRef(ActorRef[A]):
         """End the tree, children first and in order; why it ended in the end.
 
         Raises:
+            InvalidArgument: `reason` is no `ExitReason`.
             AskTimeout: It has not ended in `timeout` seconds; it goes on ending.
         """
         self._check_wait()
@@ -188,8 +191,12 @@ class SupervisorRef(ActorRef[A]):
         return self._supervisor().child(_named(id))
 
     def running(self, id: Hashable) -> ActorRef[Any] | None:  # noqa: A002  the field's name
-        """The ref of the child `id` while it runs; None while it does not, or is not there."""
-        return self._supervisor().running(id)
+        """The ref of the child `id` while it runs; None while it does not, or is not there.
+
+        Raises:
+            ChildNotFound: It can be no id.
+        """
+        return self._supervisor().running(_named(id))
 
     def child_spec(self, id: Hashable) -> ChildSpec:  # noqa: A002  the field's name
         """One child's spec.
@@ -231,13 +238,22 @@ class SupervisorRef(ActorRef[A]):
             types: The classes of `klemheist.supervisors.core.events` that are wanted; none for all.
             buffer: How many events are kept for a subscriber who is behind.
             overflow: What becomes of more: `drop_oldest`, `drop_new`, `error` or `resize`.
+
+        Raises:
+            InvalidFlags: An argument makes no sense.
         """
         return self._supervisor().subscribe(*types, buffer=buffer, overflow=overflow)
 
     def handle(self, id: Hashable) -> ChildHandle:  # noqa: A002  the field's name
-        """A reference to the child `id` (or that ref's child), whichever incarnation runs."""
+        """A reference to the child `id` (or that ref's child), whichever incarnation runs.
+
+        Raises:
+            ChildNotFound: No such id.
+        """
         named = _named(id)
-        key = self._supervisor().key_of(named) if isinstance(named, Incarnation) else id
+        supervisor = self._supervisor()
+        key = supervisor.key_of(named) if isinstance(named, Incarnation) else id
+        supervisor.child_by_key(key)  # a wrong id is found where it is written, not at first use
         return ChildHandle(self, key)
 
     def __enter__(self) -> Self:
@@ -283,4 +299,6 @@ class SupervisorRef(ActorRef[A]):
 def _named(id_or_ref: Hashable) -> Hashable:
     if isinstance(id_or_ref, ActorRef):
         return Incarnation(id_or_ref, gone=id_or_ref.reason is not None)
+    if not is_hashable(id_or_ref):
+        raise ChildNotFound(f"no child {shown(id_or_ref)}: an id is something hashable")
     return id_or_ref

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
+from klemheist.actors.runtime.check import shown
 from klemheist.supervisors.core import events as told
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def report(event: told.TreeEvent) -> None:
         case told.ChildExited(reason=reason) if reason.is_abnormal:
             _log(event, "ERROR", "child crashed: {}", reason)
         case told.ChildStartFailed(error=error):
-            _log(event, "ERROR", "child did not start: {!r}", error)
+            _log(event, "ERROR", "child did not start: {}", shown(error))
         case told.ChildKilled():
             _log(event, "ERROR", "child did not end in its time and was abandoned")
         case told.ChildFailed(reason=reason):

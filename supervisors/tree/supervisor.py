@@ -7,9 +7,10 @@ with Supervisor.start([child(Sampler, "a"), child(Uploader)], max_restarts=3) as
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast, overload
 
 from klemheist.actors.runtime import Ignore, Timers
+from klemheist.actors.runtime.check import shown
 from klemheist.supervisors.core.core import Core
 from klemheist.supervisors.core.errors import InitError, InvalidFlags
 from klemheist.supervisors.core.flags import AutoShutdown
@@ -18,6 +19,7 @@ from klemheist.supervisors.core.strategy import Strategy
 from klemheist.supervisors.core.supervisor_spec import MAX_RESTARTS, PERIOD, SupervisorSpec
 
 from .driver import Driver
+from .options import check_options
 from .view import View
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ class Supervisor(View, Driver):
         arguments: tuple[Sequence[Any], Mapping[str, Any]] | None = None,
         _spec: SupervisorSpec | None = None,
     ) -> None:
+        check_options(name=name, clock=clock, on_event=on_event, arguments=arguments)
         if arguments is not None or self.has_init():
             spec = self._ask_init(*(arguments or ((), {})))
         else:
@@ -84,6 +87,25 @@ class Supervisor(View, Driver):
         super().__init__(core, name=name, on_event=on_event)
         if clock is not None:
             self.timers = Timers(clock)
+
+    @overload
+    @classmethod
+    def start(
+        cls,
+        children: Sequence[ChildSpec] = (),
+        *,
+        strategy: Strategy = Strategy.ONE_FOR_ONE,
+        max_restarts: int = MAX_RESTARTS,
+        period: float = PERIOD,
+        auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
+        name: str | None = None,
+        clock: Clock | None = None,
+        on_event: Callable[[TreeEvent], object] | None = None,
+    ) -> SupervisorRef[Any]: ...
+
+    @overload
+    @classmethod
+    def start(cls, *args: Any, **kwargs: Any) -> SupervisorRef[Any]: ...
 
     @classmethod
     def start(cls, *args: Any, **kwargs: Any) -> SupervisorRef[Any]:
@@ -162,7 +184,7 @@ class Supervisor(View, Driver):
         except Ignore:
             raise
         except Exception as error:
-            raise InitError(f"{name}.init raised {error!r}", "init_failed") from error
+            raise InitError(f"{name}.init raised {shown(error)}", "init_failed") from error
         if not isinstance(spec, SupervisorSpec):
             message = f"{name}.init returned {spec!r}: return a SupervisorSpec"
             raise InitError(message, "bad_return")

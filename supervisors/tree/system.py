@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from klemheist.actors.runtime import DEAD_LETTERS
 from klemheist.actors.streams import Publisher
 
+from .listening import listen
+
 if TYPE_CHECKING:
     from klemheist.actors.streams import Subscription
 
@@ -33,8 +35,12 @@ def system_events(
         types: The classes that are wanted; none for all.
         buffer: How many events are kept for a subscriber who is behind.
         overflow: What becomes of more: `drop_oldest`, `drop_new`, `error` or `resize`.
+
+    Raises:
+        InvalidFlags: An argument makes no sense.
     """
+    subscription = listen(SYSTEM, types, buffer, overflow)
     with _LOCK:
         if not _listening:
             _listening.append(DEAD_LETTERS.subscribe(SYSTEM.publish))
-    return SYSTEM.subscribe(*types, buffer=buffer, overflow=overflow)
+    return subscription

@@ -10,6 +10,7 @@ from klemheist.actors.streams import Publisher
 from klemheist.supervisors.core import events as told
 from klemheist.supervisors.core.errors import ChildNotFound
 
+from .listening import listen
 from .report import report
 from .system import SYSTEM
 
@@ -53,7 +54,7 @@ class Teller(Actor):
                 raise ActorDead(f"{self} not found: it has ended")
             if self._told is None:
                 self._told = Publisher()
-            return self._told.subscribe(*types, buffer=buffer, overflow=overflow)
+            return listen(self._told, types, buffer, overflow)
 
     def _tell_end(self, reason: ExitReason) -> None:
         clock = self.timers.clock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from klemheist.actors.runtime import InvalidArgument
 from klemheist.actors.streams import Publisher, Put, StreamClosed, StreamFull
 
 
@@ -83,3 +84,12 @@ def test_a_publisher_that_is_closed_gives_streams_that_have_ended(publisher):
     assert late.put(1) is Put.CLOSED
     with pytest.raises(StreamClosed):
         late.get()
+
+
+@pytest.mark.parametrize("wanted", ["int", 5, []], ids=repr)
+def test_a_wanted_type_that_is_no_class_is_refused_and_no_item_meets_it(wanted):
+    publisher = Publisher()
+    with pytest.raises(InvalidArgument, match=r"^types=.*: use classes$"):
+        publisher.subscribe(str, wanted)
+    publisher.publish(1)
+    assert not publisher

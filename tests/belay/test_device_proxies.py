@@ -3,15 +3,45 @@
 Two things are other here. A proxy never deletes a name of the user's: it lets go of its own hold.
 And what a literal can say comes back as a value, lists and dicts too; `s.proxy("name")` and a
 proxy's items are how to go on with the object itself.
+
+| Belay | here |
+|---|---|
+| `test_proxy_object_basic` | `test_basic` |
+| `test_proxy_object_dir` | `test_dir` |
+| `test_proxy_object_dict_*s` | `test_dict_keys_and_values` |
+| `test_proxy_object_getitem`, `test_proxy_object_len` | `test_getitem_setitem_and_length` |
+| `test_proxy_object_subclassing` | `test_a_class_of_one_s_own_holds_a_proxy` |
+| `test_proxy_object_immutable_ergonomics` | `test_immutable_ergonomics` |
+| `test_proxy_object_lifecycle_delete_*` | `test_lifecycle_a_name_of_the_user_stays` |
+| `test_proxy_object_lifecycle_import_auto_delete_false` | `test_modules` |
+| `test_proxy_object_magic_method_setitem` | `test_setitem` |
+| `test_proxy_object_magic_method_contains` | `test_contains` |
+| `test_proxy_object_magic_method_iter` | `test_iter` |
+| `test_proxy_object_magic_method_hash` | `test_hash` |
+| `test_proxy_object_comparison_operators` | `test_comparison_operators` |
+| `test_proxy_object_str_and_repr` | `test_str_and_repr` |
+| `test_proxy_object_call_with_proxy_args` | `test_call_with_proxy_args` |
+| `test_proxy_object_slicing` | `test_slicing` |
+| `test_proxy_object_nested_proxy_objects` | `test_nested_objects` |
+| `test_proxy_object_error_promotion_*` | `test_error_promotion` |
+| `test_device_proxy_method_import_detection` | `test_an_import_is_no_expression_and_says_so` |
+| `test_device_proxy_method_expression_vs_identifier` | `test_names_and_expressions_are_held_alike` |
+| `test_device_call_with_proxy_argument` | `test_value_of_a_proxy` |
+| `test_device_call_with_proxy_parameter` | `test_a_call_gives_values_and_proxy_gives_proxies` |
+| `test_proxy_object_setattr_with_proxy_value` | `test_setattr_with_proxy_value` |
+| `test_proxy_object_setitem_with_proxy_value` | `test_setitem_with_proxy_value` |
+| `test_proxy_object_as_dict_key` | `test_as_dict_key` |
+| `test_proxy_object_as_list_index` | `test_as_list_index` |
 """
 
+# ruff: noqa: E501 -- a table
 from __future__ import annotations
 
 import gc
 
 import pytest
 
-from klemheist import DeviceError, Proxy
+from klemheist import ArgumentError, DeviceError, Proxy
 
 KLASS = """
 class Klass:
@@ -196,6 +226,73 @@ def test_error_promotion(s, code, use, error):
 
 def test_value_of_a_proxy(s):
     assert s.proxy("[1, 2, 3]").value_() == [1, 2, 3]
+
+
+def test_a_class_of_one_s_own_holds_a_proxy(klass):
+    """Belay subclasses ProxyObject; what is one's own stays apart from the device's here."""
+
+    class Custom:
+        def __init__(self, proxy):
+            self.proxy, self.fizz = proxy, 200
+
+        def foo(self):
+            return 100
+
+        def __getattr__(self, name):
+            return getattr(self.proxy, name)
+
+    custom = Custom(klass)
+    assert (custom.foo(), custom.fizz, custom.bar, custom.some_method(4)) == (100, 200, 2, 8)
+    custom.fizz = 300
+    assert vars(custom)["fizz"] == 300
+
+
+def test_an_import_is_no_expression_and_says_so(s):
+    """Belay's `proxy("import os")`: here the import is a statement, its name then a proxy."""
+    for code in ("import os", "from math import sin", "from math import cos, pi"):
+        with pytest.raises(ArgumentError, match="no expression"):
+            s.proxy(code)
+        s(code)
+    assert isinstance(s.proxy("os"), Proxy)
+    assert (s.proxy("sin")(0), s.proxy("cos")(0)) == (0, 1)
+
+
+def test_names_and_expressions_are_held_alike(s):
+    s("my_list = [1, 2, 3]")
+    named, made = s.proxy("my_list"), s.proxy("[1, 2, 3]")
+    assert isinstance(named, Proxy)
+    assert isinstance(made, Proxy)
+    del named, made
+    gc.collect()
+    assert s("my_list") == [1, 2, 3]
+
+
+def test_a_call_gives_values_and_proxy_gives_proxies(s):
+    s("result_value = 42\nresult_list = [1, 2, 3]")
+    assert (s("result_value"), s("result_list")) == (42, [1, 2, 3])
+    found = s.proxy("result_list")
+    assert isinstance(found, Proxy)
+    assert found == [1, 2, 3]
+
+
+@pytest.mark.parametrize("url", ["sim:", "microbit:"])
+def test_as_dict_key(manager, url):
+    with manager.session(url) as s:
+        s("my_dict = {}\nkey1 = 'first_key'\nkey2 = 'second_key'\nvalue1 = {'data': 1}")
+        my_dict, one, two = s.proxy("my_dict"), s.proxy("key1"), s.proxy("key2")
+        my_dict[one] = s.proxy("value1")
+        my_dict[two] = "regular_value"
+        assert s("my_dict['first_key'] is value1")
+        assert (my_dict[one], my_dict[two]) == ({"data": 1}, "regular_value")
+
+
+def test_as_list_index(s):
+    s("my_list = [None] * 3\nindex0 = 0\nindex1 = 1\nvalue1 = {'item': 'first'}")
+    my_list, zero, one = s.proxy("my_list"), s.proxy("index0"), s.proxy("index1")
+    my_list[zero] = s.proxy("value1")
+    my_list[one] = "regular_item"
+    assert s("my_list[0] is value1")
+    assert (my_list[zero], my_list[one]) == ({"item": "first"}, "regular_item")
 
 
 def test_setattr_with_proxy_value(klass, s):

@@ -51,7 +51,8 @@ class TestDecorators:
             assert session.resources.get_active_threads()
 
     def test_options_given_at_an_instance_arrive(self, s):
-        """Belay: `@device.teardown(ignore_errors=True)` drops the option."""
+        """Belay: `@device.teardown(ignore_errors=True)` drops the option; test_device_classes.py
+        has the same of setups and teardowns."""
         one = s.task(source="def one():\n return 1", timeout=1.5, idempotent=True)
         assert (one.options.timeout, one.options.idempotent) == (1.5, True)
         assert s.thread(source="def t():\n yield 1", restart=True).restart
@@ -115,6 +116,25 @@ class TestOutput:
         assert [add(n, 1) for n in range(50)] == list(range(1, 51))
         chatter.stop()
         assert host("go") == [1]
+
+    @pytest.mark.parametrize("pause", ["time.sleep(0.0005)", "time.sleep(0)", "pass"])
+    def test_two_threads_that_print_during_calls_damage_nothing(self, host, pause):
+        """Thonny, Belay: what threads print gets into replies. Two of them print at once."""
+        host("import time")
+        code = "def chatter(word):\n while klemheist_running():\n  print(word, end=' ')\n  "
+        start = host.thread(source=code + pause)
+        threads = [start(word) for word in ("tick", "tock")]
+        add = host.task(source="def add(a, b):\n print('call-%d.' % a)\n return [a + b, 'x' * 200]")
+        said = []
+        for n in range(40):
+            assert add.with_options(on_output=said.append)(n, 1) == [n + 1, "x" * 200]
+        futures = [add.submit(n, 1) for n in range(40, 80)]
+        assert [each.get() for each in futures] == [[n + 1, "x" * 200] for n in range(40, 80)]
+        for each in threads:
+            each.stop()
+        for word in (b"tick", b"tock", *(b"call-%d." % n for n in range(40))):
+            assert word in b"".join(said)
+        assert host("1 + 1") == 2
 
     def test_output_that_looks_like_an_error_or_a_frame_is_output(self, s):
         """Belay.NET: `Error:` in the output fails the call. Pyboard: `\\x04` and `>` end it."""

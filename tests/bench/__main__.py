@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 
-from tests.bench import ours, page, rivals, runtime, sessions
+from tests.bench import endurance, ours, page, rivals, runtime, sessions
 from tests.bench.cores import apart
 from tests.bench.plan import FILE_BYTES, FULL, QUICK, Counts
 
@@ -30,19 +30,21 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print all figures as data")
     parser.add_argument("--board", choices=FILE_BYTES, action="append", help="only this one")
     arguments = parser.parse_args()
-    if not all(map(find_spec, ("belay", "mpremote"))):
+    if not all(map(find_spec, ("belay", "mpremote", "thespian"))):
         parser.error('the rivals are missing; install them: pip install "klemheist[bench]"')
     faulthandler.dump_traceback_later(LONGEST, exit=True)
     began = monotonic()
     found = None if arguments.board else runtime.measure(quick=arguments.quick)
     costs = [] if arguments.board else list(sessions.lines(0.02 if arguments.quick else 1.0))
+    endured = None if arguments.board else endurance.measure(0.1 if arguments.quick else 1.0)
     boards = run(QUICK if arguments.quick else FULL, arguments.board or list(FILE_BYTES))
     if arguments.json:
         data = page.as_data(boards) | ({} if found is None else runtime.as_data(found))
-        data |= sessions.as_data(costs)
+        data |= sessions.as_data(costs) | ({} if endured is None else endurance.as_data(endured))
         sys.stdout.write(json.dumps(data, indent=1))
         return
     more = [] if found is None else [*runtime.render(found), *sessions.render(costs)]
+    more += [] if endured is None else endurance.render(endured)
     text = page.render(boards, (monotonic() - began) / 60, more)
     sys.stdout.write(text)
     if not arguments.quick and not arguments.board:

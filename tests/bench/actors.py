@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
-from importlib.util import find_spec
 from queue import SimpleQueue
 from time import perf_counter
 
@@ -26,7 +25,6 @@ from tests.bench.timing import Sample, in_turn
 
 OURS = "klemheist"
 PYKKA = "pykka"
-THESPIAN = "thespian"
 IDLE = 50_000
 
 
@@ -261,6 +259,7 @@ def rows(quick=False):
     both = {OURS: OurCounting, PYKKA: TheirCounting}
     found = in_turn(rounds, {k: lambda c=c: tell(c) for k, c in both.items()}, warm_up=1)
     yield Row("tell, one to one", found[OURS], found[PYKKA], 3.0)
+    yield Row("the same, as it is to become", found[OURS], found[PYKKA], 5.0)
 
     crowds = {k: crowd(c) for k, c in both.items()}
     found = in_turn(
@@ -278,7 +277,7 @@ def rows(quick=False):
         yield pooled_samples("a bare thread and two queues, on one core", None, rounds, limits)
     yield pooled_samples("ask, median, left to the scheduler", 1.5, rounds, asks)
     yield pooled_samples("a bare thread and two queues, the same", None, rounds, limits)
-    busy = {OURS: lambda: ask_beside("Our", 300), PYKKA: lambda: ask_beside("Their", 10)}
+    busy = {OURS: lambda: ask_beside("Our", 300), PYKKA: lambda: ask_beside("Their", 8)}
     rounds_beside = 1 if quick else 3
     yield pooled_samples("ask beside 200 busy actors, p99", 20.0, rounds_beside, busy, 0.99, 0)
     loops = {
@@ -348,24 +347,6 @@ def idle(count=IDLE, *, traced=False, used=False):
     return float(size), float(took)
 
 
-def thespian_ask(n=300):
-    """Seconds of questions to a Thespian actor in this process, where Thespian is installed."""
-    if find_spec("thespian") is None:
-        return None
-    from thespian.actors import Actor as ThespianActor
-    from thespian.actors import ActorSystem
-
-    kind = type("Echo", (ThespianActor,), {"receiveMessage": lambda s, m, w: s.send(w, m)})
-    system = ActorSystem("simpleSystemBase", transientUnique=True)
-    actor, seconds = system.createActor(kind), []
-    for number in range(n):
-        began = perf_counter()
-        system.ask(actor, number, 5)
-        seconds.append(perf_counter() - began)
-    system.shutdown()
-    return Sample(tuple(seconds))
-
-
 def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -384,8 +365,6 @@ def main():
         traced, _ = idle(traced=True, used=used)
         print(f"idle actor of {IDLE:,}, {what}: {size:.0f} B (RSS), {traced:.0f} B (tracemalloc)")
         print(f"  all started in {took:.2f} s")
-    if (sample := thespian_ask()) is not None:
-        print(f"Thespian, simpleSystemBase (no thread at all), ask: {sample.median * 1e6:.1f} µs")
 
 
 if __name__ == "__main__":

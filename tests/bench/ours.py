@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from klemheist import Session
-    from klemheist.actors.device.port import DeviceEvent, Port
+    from klemheist.actors.device.facts import DeviceEvent
+    from klemheist.actors.device.port import Port
     from klemheist.transports.link import Link
     from tests.bench.plan import Counts
 

@@ -112,7 +112,8 @@ def machine() -> str:
     """Return where and with what this was measured, in one line."""
     node = subprocess.run([find_node(), "--version"], capture_output=True, text=True, check=True)
     packages = ", ".join(
-        f"{name} {importlib.metadata.version(name)}" for name in ("klemheist", "belay", "mpremote")
+        f"{name} {importlib.metadata.version(name)}"
+        for name in ("klemheist", "belay", "mpremote", "pykka", "thespian")
     )
     return (
         f"{datetime.now(UTC):%d %B %Y}; {_processor()}, {os.cpu_count()} cores, "

@@ -6,7 +6,7 @@ import pykka
 import pytest
 
 from klemheist.actors.runtime import rest
-from tests.bench import actors
+from tests.bench import actors, runtime
 from tests.bench.timing import Sample
 
 
@@ -40,3 +40,10 @@ def test_each_part_measures_something(kind, hooked):
 def test_an_idle_actor_costs_little():
     size, _ = actors.idle(5000, traced=True)
     assert size < 1500
+
+
+def test_the_page_shows_ours_beside_thespians():
+    rows = [runtime.Beside("ask", 2e-6, 5e-6, "s"), runtime.Beside("idle", 500.0, 250.0, "bytes")]
+    page = runtime.render(runtime.Runtime(thespian=rows))
+    assert "| ask | 2 µs | 5 µs | 2.5 |" in page
+    assert "| idle | 500 bytes | 250 bytes | 0.5 |" in page

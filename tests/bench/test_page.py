@@ -21,12 +21,14 @@ def _results(**milliseconds):
         "belay": "Belay: call",
         "least": "bare link: trivial exec",
         "warm": "klemheist: warm session",
+        "execute": "klemheist: execute",
+        "reused": "klemheist: execute, reused",
     }
     return Results({names[key]: Sample((ms / 1e3,)) for key, ms in milliseconds.items()})
 
 
-def _found(results, text):
-    (goal,) = [each for each in goals({"microbit:": results}) if text in each.text]
+def _found(results, text, board="microbit:"):
+    (goal,) = [each for each in goals({board: results}) if text in each.text]
     return goal
 
 
@@ -43,6 +45,14 @@ def test_a_goal_that_could_not_be_measured_is_not_met():
 
     assert goal.found is None
     assert not goal.is_met
+
+
+@pytest.mark.parametrize(("warm", "reused", "met"), [(0.9, 1.04, True), (1.1, 1.06, False)])
+def test_complete_sessions_have_goals_of_their_own(warm, reused, met):
+    results = _results(warm=warm, execute=1.0, reused=reused)
+
+    assert _found(results, "a warm session, round trips and all", "sim:").is_met is met
+    assert _found(results, "reuse adds, beyond", "sim:").is_met is met
 
 
 def test_round_trips_are_taken_off_at_the_price_of_the_least_exec():

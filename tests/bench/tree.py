@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import gc
+import json
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -20,6 +22,7 @@ from typing import Any, NamedTuple
 from klemheist.actors.runtime import Actor
 from klemheist.supervisors import DynamicSupervisor, Supervisor, child
 from tests.bench.timing import Sample, quiet_gc
+from tests.supervisors.crash_round import GROWTH
 
 ROUNDS = 500
 SIBLINGS = 10_000
@@ -29,6 +32,8 @@ WARM_UP = 50
 REPEATS = 3
 """Of a tree of `MANY`; one of `FEW` is built as much oftener, so that both are measured as long."""
 UNLIMITED = 10**9
+CRASHES = 10_000
+"""The issue's round has ten times as many: that is `make soak`'s."""
 
 RESTART_GOAL = 200e-6
 """Seconds at the median, siblings or not."""
@@ -165,6 +170,20 @@ def lines(scale: float = 1.0) -> Iterator[Line]:
             ratio = median(each.cpu for each in after) / median(each.cpu for each in before)
             what = f"{name}: {verb}, cost of one: {many:,} to {few:,}"
             yield Line(what, ratio * few / many, "x", CONSTANT)
+    yield from crashes(int(CRASHES * max(scale, 0.1)))
+
+
+def crashes(count: int) -> Iterator[Line]:
+    """The round of random crashes, in a process of its own: what it grows by, and what went wrong.
+
+    The bound is that of the whole round, of 100,000.
+    """
+    command = [sys.executable, "-m", "tests.supervisors.crash_round", "--json"]
+    text = subprocess.check_output([*command, "--crashes", str(count)], text=True, timeout=300)
+    found = json.loads(text)
+    what = f"{count:,} random crashes in a tree of 1,000"
+    yield Line(f"{what}: not accounted for", len(found["faults"]), "", 0)
+    yield Line(f"{what}: growth", found["growth"] / 1e6, "MB", GROWTH / 1e6)
 
 
 def main() -> int:

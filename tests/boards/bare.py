@@ -42,9 +42,9 @@ class BareRepl:
     def close(self) -> None:
         self._socket.close()
 
-    def exec(self, code: str) -> bytes:
+    def exec(self, code: str | bytes) -> bytes:
         """Run code and return its output; a traceback raises."""
-        data = code.encode()
+        data = code.encode() if isinstance(code, str) else code
         step = self._chunk or len(data)
         for start in range(0, len(data), step):
             self._socket.sendall(data[start : start + step])

@@ -50,6 +50,11 @@ class TcpBoard:
     def url(self) -> str:
         return f"tcp://{self.host}:{self.port}"
 
+    @property
+    def link(self) -> Link | None:
+        """What leads to the board itself; None while it is dead."""
+        return self._link
+
     def __enter__(self) -> Self:
         return self
 

@@ -38,6 +38,8 @@ LAST = (board_killed, board_rebooted)
 class Report:
     """What was ended."""
 
+    seed: int = 0
+    """With it the same endings come again, in the same order."""
     ways: Counter[str] = field(default_factory=Counter)
     resources: int = 0
     undone: int = 0
@@ -52,7 +54,7 @@ class Report:
         counts = [f"{count:6}  {way.replace('_', ' ')}" for way, count in sorted(self.ways.items())]
         return [
             *counts,
-            f"{self.endings} endings",
+            f"{self.endings} endings, seed {self.seed}",
             f"{self.resources} resources, {self.undone} of them reported as owed or failed",
         ]
 
@@ -67,8 +69,17 @@ def plan(endings: int, seed: int) -> list[list[str]]:
 
 
 def run(endings: int, seed: int, *, tell: bool = False) -> Report:
-    """Run a round; what must hold is asserted."""
-    report = Report()
+    """Run a round; what must hold is asserted, with a note that tells the seed."""
+    report = Report(seed)
+    try:
+        _run(endings, seed, report, tell=tell)
+    except BaseException as error:
+        error.add_note(f"after {report.endings} endings of {endings}, seed {seed}")
+        raise
+    return report
+
+
+def _run(endings: int, seed: int, report: Report, *, tell: bool) -> None:
     before = Holdings.now()
     by_name = {way.__name__: way for way in WAYS}
     for number, lap in enumerate(plan(endings, seed)):
@@ -92,7 +103,6 @@ def run(endings: int, seed: int, *, tell: bool = False) -> Report:
         )
         nothing_left(before)
     faulthandler.cancel_dump_traceback_later()
-    return report
 
 
 def end(stage: Stage, way: Callable[[Stage], None]) -> None:

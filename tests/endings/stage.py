@@ -65,6 +65,9 @@ class Guest:
         self.name = name
         self.session: Session | None = session
         self.core: SessionCore = session._core
+        self.attachment = session.done
+        """Of the first attachment; it may have ended before the session, by a crash."""
+        self.shared = session.logical.done
         self.stage = stage
         self.dice = stage.dice
         self.registered: list[str] = []
@@ -145,7 +148,11 @@ class Guest:
     def judged(self) -> None:
         """Assert that what it held was cleaned up once, or is reported, and nothing is left."""
         core = self.core
-        assert core.logical_done.wait(SECONDS), f"{self.name} did not end: {core.describe()}"
+        assert self.shared.wait(SECONDS), f"{self.name} did not end: {core.describe()}"
+        assert self.attachment.wait(SECONDS), f"{self.name}: its attachment is not done"
+        assert core.done.is_set(), f"{self.name}: its last attachment is not done"
+        if self.session is not None:
+            assert self.session.done.is_set(), f"{self.name}: its holder's is not done"
         self.leave()
         error = self.stage.failures.get(core.session_id)
         failed = [] if error is None else [str(each) for each in error.exceptions]

@@ -372,3 +372,57 @@ def test_a_progress_bar_is_for_terminals_and_long_transfers(capsys, monkeypatch)
     with progress.Bar("x.bin") as bar:
         bar(1, 2)
     assert "x.bin 50 %" in capsys.readouterr().err
+
+
+def test_what_an_error_of_the_library_advises_is_said_in_the_words_of_the_command(capsys):
+    assert main(["exec", "--timeout", "0.3", "import time\ntime.sleep(20)"]) == FAILED
+    assert "give a longer --timeout, or call_timeout in klemheist.toml" in capsys.readouterr().err
+
+
+def test_code_that_exits_shows_no_boot_and_says_what_happened(capsys):
+    assert main(["exec", "print('last'); import sys; sys.exit(3)"]) == FAILED
+    shown = capsys.readouterr()
+    assert shown.out == "last\n"
+    assert "the code ended with SystemExit or a reset: sim: booted anew" in shown.err
+
+
+def test_words_of_a_boot_that_code_prints_are_its_output(capsys):
+    assert main(["exec", "print('MPY: soft reboot')"]) == OK
+    assert capsys.readouterr().out.strip() == "MPY: soft reboot"
+    assert main(["exec", "print('MPY: soft reboot'); 1 / 0"]) == FAILED
+    assert capsys.readouterr().out.splitlines()[0] == "MPY: soft reboot"
+
+
+def test_files_that_do_not_stay_are_told_and_those_that_do_are_not(capsys, place, monkeypatch):
+    monkeypatch.setenv("KLEMHEIST_HOME", str(place / "home"))
+    (place / "main.py").write_text("1")
+    (place / "app").mkdir()
+    for argv in (["cp", "main.py", ":main.py"], ["sync", "app", ":app"]):
+        assert main(argv) == OK
+        assert "sim:NAME, to keep them" in capsys.readouterr().err
+        assert main([*argv[:1], "--device", "sim:hint", *argv[1:]]) == OK
+        assert capsys.readouterr().err == ""
+
+
+def test_a_device_that_is_misspelt_is_told_with_the_names_there_are(capsys, place):
+    (place / "klemheist.toml").write_text('[devices]\npico = "sim:"\nbench = "sim:b"\n')
+    assert main(["exec", "--device", "picco", "1"]) == FAILED
+    assert "or a name from klemheist.toml: pico, bench" in capsys.readouterr().err
+
+
+def test_a_broken_configuration_is_told_with_what_to_do(capsys, place):
+    (place / "klemheist.toml").write_text("[devices\n")
+    assert main(["exec", "1"]) == USAGE
+    assert capsys.readouterr().err.strip().endswith("; correct it, or move the file away")
+
+
+def test_the_first_fetch_is_told_and_npm_s_reason_too(capsys, place, monkeypatch):
+    monkeypatch.setenv("KLEMHEIST_CACHE", str(place / "cache"))
+    monkeypatch.setenv("npm_config_cache", str(place / "npm"))
+    monkeypatch.setenv("npm_config_fetch_retries", "0")
+    for name in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9/")
+    assert main(["exec", "1"]) == FAILED
+    said = capsys.readouterr().err
+    assert "fetching MicroPython" in said
+    assert "ECONNREFUSED 127.0.0.1:9" in said

@@ -63,6 +63,14 @@ def test_every_error_says_whether_it_is_recoverable_and_gives_one_line_of_advice
     assert cls.__doc__
 
 
+def test_the_advice_is_right_for_options_too():
+    """What cannot be sent says in its message what can be."""
+    with pytest.raises(klemheist.ArgumentError) as refused:
+        klemheist.SessionOptions(max_concurrent_sessions=0)
+    assert "send only" not in refused.value.advice
+    assert "give a number greater than 0" in str(refused.value)
+
+
 def test_messages_are_one_line():
     from klemheist.errors import DeviceError, DeviceMemoryError, ResourceCleanupError
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from klemheist import KlemheistError, SessionManager
 
 AT_ONCE = 8
+LOST = 300
+"""Bytes of the device's memory that may be gone after all calls: no heap is twice the same."""
 
 
 @dataclass(slots=True)
@@ -27,6 +29,16 @@ class Endured:
     wrong: int = 0
     lost_bytes: int = 0
     """Free memory of the device after a tenth of the calls, less that after all."""
+
+    @property
+    def faults(self) -> list[str]:
+        """What is not as it must be, each in a few words."""
+        found = [f"failed: {error}" for error in self.failed[:5]]
+        if self.wrong:
+            found.append(f"{self.wrong} answers were wrong")
+        if self.lost_bytes > LOST:
+            found.append(f"{self.lost_bytes} bytes were lost, at most {LOST} may be")
+        return found
 
     def line(self, board: str) -> str:
         return (
@@ -103,12 +115,12 @@ def main() -> int:
     parser.add_argument("--connections", type=int, default=200)
     parser.add_argument("--calls", type=int, default=20_000)
     options = parser.parse_args()
-    bad = 0
+    bad = False
     for board in options.board or ["microbit:", "sim:"]:
         found = endure(board, options.connections, options.calls)
-        print(found.line(board), *found.failed[:5], sep="\n", flush=True)
-        bad += found.wrong + len(found.failed)
-    return bool(bad)
+        print(found.line(board), *found.faults, sep="\n", flush=True)
+        bad = bad or bool(found.faults)
+    return bad
 
 
 if __name__ == "__main__":

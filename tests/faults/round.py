@@ -12,7 +12,7 @@ import argparse
 import random
 import statistics
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,15 +20,19 @@ from typing import Any
 from klemheist.actors.device.reopen import Reopening
 from tests.transports.conformance import Holdings
 
-from .kinds import KINDS, NEW_BOOT, NOISY_LINES, SAME_BOOT, Fault
+from .kinds import KINDS, NEW_BOOT, NOISY_LINES, SAME_BOOT, SMALL, Fault
 from .stage import Stage
 
 LAP = 6
 """Faults that one session lives through."""
 BACKOFF = Reopening().first
+COMEBACK = 1.5
+"""Times the board's own start that the first call after a kill may take, at the median."""
+ENOUGH = 3
+"""Kills that have a median worth the name."""
 REST = 3.0
 """Seconds in which threads and children that are ending must have ended."""
-BOARDS = ("sim", "tcp", "ws", "telnet", "host", "microbit", *NOISY_LINES)
+BOARDS = ("sim", "tcp", "ws", "telnet", "host", *SMALL, *NOISY_LINES)
 
 
 @dataclass
@@ -44,6 +48,11 @@ class Report:
     @property
     def faults(self) -> int:
         return sum(map(len, self.took.values()))
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How often each kind was inflicted and recovered from."""
+        return Counter({name: len(each) for name, each in self.took.items()})
 
     def lines(self) -> list[str]:
         """Return the counts of each kind, and the seconds to recover."""
@@ -90,6 +99,10 @@ def run(faults: int, seed: int, *, tell: bool = False) -> Report:
         report.late += stage.late
         nothing_left(before)
     assert not report.late, report.late
+    planned = Counter(kind.name for _, kinds in laps for kind in kinds)
+    assert report.counts == planned, f"recovered from {report.counts}, inflicted {planned}"
+    if len(ratios := report.kill_ratios) >= ENOUGH:
+        assert statistics.median(ratios) <= COMEBACK, f"comebacks, to the boards' starts: {ratios}"
     return report
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
+import sys
 
 import pytest
 
-from klemheist import SessionManager
+from klemheist import SessionManager, SessionOptions
 
 from .interrupts import Interrupter, run, within
 
@@ -20,18 +21,31 @@ def test_after_ctrl_c_at_any_moment_the_next_calls_are_answered_and_nothing_is_l
     assert report.interrupts == count
 
 
-def struck(same, interrupter, after):
-    interrupter.after(after)
-    for number in range(1_000_000):
-        assert same(number) == number
+def struck(same, interrupter, after, dropped):
+    while True:
+        interrupter.after(after)
+        for number in range(5_000):
+            assert same(number) == number
+        interrupter.sent()
+        assert dropped.pop(), "it came in a finaliser, where Python drops what is raised"
 
 
 @pytest.mark.parametrize("count", [12])
-def test_what_another_signals_handler_breaks_off_is_not_trusted(count):
+def test_what_another_signals_handler_breaks_off_is_not_trusted(count, monkeypatch):
     """Its exception may come at any step; no answer after it is wrong, and nobody hangs."""
 
     class Struck(BaseException):
         pass
+
+    dropped = []
+
+    def note(unraisable):
+        assert unraisable.exc_type is Struck, unraisable
+        dropped.append(unraisable)
+
+    monkeypatch.setattr(sys, "unraisablehook", note)
+    # What it has set and forgot, a timer perhaps, lasts for as long as a call may.
+    options = SessionOptions(call_timeout=2.0)
 
     def strike(*_):
         raise Struck
@@ -40,14 +54,14 @@ def test_what_another_signals_handler_breaks_off_is_not_trusted(count):
     try:
         with (
             Interrupter(signal.SIGUSR1) as interrupter,
-            SessionManager() as manager,
+            SessionManager(options) as manager,
             manager.session("sim:") as session,
         ):
             same = session.task(source="def same(x): return x")
             for round_ in range(count):
                 with within(2.0, "a signal in mid-call and what followed"):
                     with pytest.raises(Struck):
-                        struck(same, interrupter, 0.001 + round_ / 4000)
+                        struck(same, interrupter, 0.001 + round_ / 4000, dropped)
                     interrupter.sent()
                     assert same(7) == 7
     finally:

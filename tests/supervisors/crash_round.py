@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import gc
+import json
 import random
 import sys
 import threading
@@ -28,7 +29,7 @@ from klemheist.testing import await_idle
 TOGETHER = 16
 """As many supervisors lose a child at the same time."""
 WARM_UP = 4000
-"""Crashes before the count begins."""
+"""Crashes before the count begins, after everybody has crashed once: the last exit is kept."""
 PATIENCE = 20.0
 """Seconds after which a restart that has not come is missing."""
 GROWTH = 2_000_000
@@ -117,27 +118,45 @@ class Round:
 
     def run(self, crashes):
         report, began = self.report, time.monotonic()
-        for _ in range(WARM_UP // TOGETHER):  # until everybody has crashed: the last exit is kept
+        self.everybody()
+        for _ in range(WARM_UP // TOGETHER):
             self.lap()
-        crashes += report.crashes
-        while report.crashes < crashes:
+        before = report.crashes
+        while report.crashes < before + crashes:
             self.lap()
-            if not report.early and report.crashes >= WARM_UP + (crashes - WARM_UP) // 10:
-                report.early = resident()
-        await_idle(self.tree, timeout=PATIENCE)
-        report.late = resident()
+            if not report.early and report.crashes >= before + crashes // 10:
+                report.early = self.at_rest()
+        report.late = self.at_rest()
         report.seconds = time.monotonic() - began
         self.look()
         self.tree.shutdown(timeout=PATIENCE)
         rest()
         return report
 
+    def at_rest(self):
+        """Bytes of memory, each time after the same: looking at a tree of a thousand takes some."""
+        await_idle(self.tree, timeout=PATIENCE)
+        return resident()
+
+    def everybody(self):
+        """Each leaf dies once: the dynamic ones alone would take tens of thousands of crashes."""
+        sizes = {name: len(ref.children()) for name, ref in self.groups.items()}
+        for place in range(max(sizes.values())):
+            self.deaths({name: place for name, size in sizes.items() if place < size})
+
     def lap(self):
         """One death each in some supervisors at the same time; then all restarts that follow."""
+        sizes = {
+            name: len(self.groups[name].children())
+            for name in self.random.sample(sorted(self.groups), TOGETHER)
+        }
+        self.deaths({name: self.random.randrange(size) for name, size in sizes.items()})
+
+    def deaths(self, places):
+        """The children at these places die at the same time; wait for all restarts that follow."""
         victims = []
-        for name in self.random.sample(sorted(self.groups), TOGETHER):
+        for name, place in places.items():
             children = self.groups[name].children()
-            place = self.random.randrange(len(children))
             victims.append(children[place])
             everybody, after = len(children), len(children) - place
             concerned = {"all": everybody, "rest": after}.get(name.split()[0], 1)
@@ -205,8 +224,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--crashes", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", action="store_true", help="print growth and faults as data")
     options = parser.parse_args()
     report = Round(options.seed).run(options.crashes)
+    if options.json:
+        print(json.dumps({"growth": report.growth, "faults": report.faults}))
+        return 0
     print(f"{report.crashes:,} crashes, {report.restarts:,} restarts, all accounted for")
     print(f"{report.seconds:.1f} s; growth {report.growth / 1e6:.2f} MB")
     print("\n".join(report.faults) or "no fault found")

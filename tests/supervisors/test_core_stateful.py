@@ -1,7 +1,8 @@
 """The supervisor's mind against a simple model, through histories that hypothesis makes up.
 
 The model is a list of who should be there, with OTP's tables written down once more; it knows
-nothing of plans, steps or lanes. The same rules then drive real actors.
+nothing of plans, steps or lanes. One machine drives it, the core alone and a tree of real actors:
+each history runs on all three, step by step, and after each step they agree.
 """
 
 from __future__ import annotations
@@ -245,7 +246,7 @@ class Ends(Actor):
 
 
 class RealTree:
-    """The same, through the public interface."""
+    """A tree of real actors, through the public interface."""
 
     def __init__(self, spec, dynamic):
         self.clock = ManualClock()
@@ -302,8 +303,6 @@ keys = st.sampled_from("abcd")
 
 
 class Histories(RuleBasedStateMachine):
-    tree_class = PureTree
-
     @initialize(
         strategy=st.sampled_from(["one_for_one", "one_for_all", "rest_for_one"]),
         limit=st.integers(0, 3),
@@ -317,12 +316,16 @@ class Histories(RuleBasedStateMachine):
         spec = SupervisorSpec(
             strategy=strategy, max_restarts=limit, period=PERIOD, auto_shutdown=auto
         )
-        self.tree = self.tree_class(spec, dynamic)
-        self.seen = {}
+        self.trees = [PureTree(spec, dynamic), RealTree(spec, dynamic)]
+        self.seen = [{}, {}]
 
     def teardown(self):
-        if hasattr(self, "tree"):
-            self.tree.close()
+        for tree in getattr(self, "trees", ()):
+            tree.close()
+
+    def both(self, what, *args):
+        """Do the same to both; what the two answered."""
+        return [getattr(tree, what)(*args) for tree in self.trees]
 
     def is_up(self):
         return hasattr(self, "model") and not self.model.ended
@@ -335,14 +338,16 @@ class Histories(RuleBasedStateMachine):
     )
     def start_child(self, key, restart, significant):
         significant = significant and self.auto != "never" and restart != "permanent"
-        failures = self.tree.failures
-        spec = child(Ends, key, failures, id=key, restart=restart, significant=significant)
-        assert self.tree.add(spec) == self.model.add(key, restart, significant)
+        expected = self.model.add(key, restart, significant)
+        for tree in self.trees:
+            args = (key, tree.failures)
+            spec = child(Ends, *args, id=key, restart=restart, significant=significant)
+            assert tree.add(spec) == expected
 
     @precondition(is_up)
     @rule(key=keys, what=st.sampled_from(["restart", "terminate", "delete"]))
     def ask(self, key, what):
-        assert getattr(self.tree, what)(key) == getattr(self.model, what)(key)
+        assert self.both(what, key) == [getattr(self.model, what)(key)] * 2
 
     @precondition(is_up)
     @rule(data=st.data(), reason=st.sampled_from(sorted(REASONS)))
@@ -351,46 +356,43 @@ class Histories(RuleBasedStateMachine):
         if alive:
             key = data.draw(st.sampled_from(alive))
             self.model.exited(key, reason, self.now)
-            self.tree.exited(key, reason)
+            self.both("exited", key, reason)
 
     @precondition(is_up)
     @rule(key=keys, times=st.integers(1, 2))
     def the_next_starts_fail(self, key, times):
-        self.model.failures.left[key] = self.tree.failures.left[key] = times
+        for each in (self.model, *self.trees):
+            each.failures.left[key] = times
 
     @rule(seconds=st.floats(0.1, 10))
     def time_passes(self, seconds):
         if self.is_up():
             self.now += seconds
-            self.tree.advance(seconds)
+            self.both("advance", seconds)
 
     @invariant()
-    def both_agree(self):
+    def all_agree(self):
         if not hasattr(self, "model"):
             return
-        assert self.tree.ended() == self.model.ended
+        assert self.both("ended") == [self.model.ended] * 2
         if self.model.ended:
             return
-        refs = self.tree.refs()
+        for refs, seen in zip(self.both("refs"), self.seen, strict=True):
+            self.agrees(refs, seen)
+
+    def agrees(self, refs, seen):
+        """A tree has the children that the model has, and the same incarnations of them."""
         assert list(refs) == list(self.model.children)
         for key, known in self.model.children.items():
             assert (refs[key] is None) == (known.life is None)
             if known.life is not None:  # one life has one ref, and no two share one
-                assert self.seen.setdefault(known.life, refs[key]) is refs[key]
+                assert seen.setdefault(known.life, refs[key]) is refs[key]
         alive = [ref for ref in refs.values() if ref is not None]
         assert len(set(map(id, alive))) == len(alive)
 
 
-class RealHistories(Histories):
-    tree_class = RealTree
-
-
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-TestPure = Histories.TestCase
-TestPure.settings = settings(
-    max_examples=300, stateful_step_count=30, deadline=None, suppress_health_check=QUIET
-)
-TestReal = RealHistories.TestCase
-TestReal.settings = settings(
-    max_examples=60, stateful_step_count=20, deadline=None, suppress_health_check=QUIET
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(
+    max_examples=120, stateful_step_count=30, deadline=None, suppress_health_check=QUIET
 )

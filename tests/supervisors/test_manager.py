@@ -23,8 +23,14 @@ from klemheist import (
     setup,
     thread,
 )
+from klemheist.actors.session.core import SessionCore
+from klemheist.actors.session.remote import Namespace
 from klemheist.supervisors.manager import retry
+from klemheist.supervisors.manager.core import ManagerCore
 from klemheist.supervisors.manager.life import LIFE, Move
+from klemheist.supervisors.manager.registry import Registry
+from klemheist.supervisors.manager.session_node import SessionNode
+from klemheist.transports.repl import attach
 
 
 @pytest.fixture(scope="module")
@@ -211,10 +217,71 @@ def test_the_statistics_count_sessions():
         assert 0 < numbers.creation_median <= numbers.creation_longest
 
 
-@pytest.mark.req("SES-004", "SES-016", "SES-042")
-def test_capabilities_are_detected_once(monkeypatch):
-    from klemheist.transports.repl import attach
+def spied(monkeypatch, order, *calls):
+    """Note each of these calls, given as an owner, a name and a word, in `order`."""
+    for owner, name, word in calls:
+        real = getattr(owner, name)
 
+        def noting(*args, real=real, word=word, **kwargs):
+            order.append(word)
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, noting)
+
+
+@pytest.mark.req("SES-042")
+def test_a_session_is_validated_detected_created_tracked_registered_and_returned(monkeypatch):
+    order = []
+    spied(
+        monkeypatch,
+        order,
+        (ManagerCore, "check", "validate state"),
+        (attach, "_probe", "detect capabilities"),
+        (SessionCore, "__init__", "create session"),
+        (SessionNode, "__init__", "init tracker"),
+        (Registry, "count_creation", "register"),
+    )
+    with SessionManager() as manager:
+        session = manager.create_session("sim:")
+        order.append("return")
+        assert session.resources.get_active_resources() == ()
+    firsts = list(dict.fromkeys(order))
+    assert firsts == [
+        "validate state",
+        "detect capabilities",
+        "create session",
+        "init tracker",
+        "register",
+        "return",
+    ]
+
+
+@pytest.mark.req("SES-043")
+@pytest.mark.parametrize("end", ["explicit", "dispose"])
+def test_an_end_cleans_the_session_its_tracker_and_the_device_and_unregisters(monkeypatch, end):
+    order = []
+    with SessionManager() as manager:
+        session = manager.create_session("sim:")
+        session("x = 1")
+        session.resources.register_resource(Resource("led", lambda _: order.append("tracker")))
+        spied(
+            monkeypatch,
+            order,
+            (SessionCore, "stop_calls", "session"),
+            (Namespace, "close", "device"),
+            (Registry, "remove", "unregister"),
+        )
+        if end == "explicit":
+            manager.end_session(session.session_id)
+        else:
+            with session:
+                pass
+        order.append("ended")
+    assert list(dict.fromkeys(order)) == ["session", "tracker", "device", "unregister", "ended"]
+
+
+@pytest.mark.req("SES-004", "SES-016")
+def test_capabilities_are_detected_once(monkeypatch):
     probes = []
     probe = attach._probe
     monkeypatch.setattr(attach, "_probe", lambda *args: probes.append(1) or probe(*args))
@@ -285,7 +352,7 @@ def test_an_exclusive_session_shares_its_device_with_nobody(shared):
         shared.session("sim:", exclusive=True).__enter__()
 
 
-@pytest.mark.req("SES-104", "SES-105", "SES-106", "SES-107")
+@pytest.mark.req("SES-104", "SES-105", "SES-107")
 def test_only_recoverable_errors_are_tried_again(shared, monkeypatch):
     waits, tries = [], []
     monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
@@ -301,10 +368,29 @@ def test_only_recoverable_errors_are_tried_again(shared, monkeypatch):
         shared.execute_with_retry("sim:", work)
     assert len(set(tries)) == 3
     assert waits == [2.0, 4.0]
-    with pytest.raises(ZeroDivisionError):
-        shared.execute_with_retry("sim:", lambda session: 1 / 0)
-    assert waits == [2.0, 4.0]
     assert not retry.is_retryable(SessionError("no"))
+
+
+class HopelessError(SessionError):
+    is_recoverable = False
+
+
+@pytest.mark.req("SES-106")
+@pytest.mark.parametrize(
+    "error", [HopelessError("never"), SessionClosed("gone"), ZeroDivisionError()]
+)
+def test_an_error_that_is_not_recoverable_is_raised_at_once(shared, monkeypatch, error):
+    waits, tries = [], []
+    monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
+
+    def work(session):
+        tries.append(session.session_id)
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        shared.execute_with_retry("sim:", work)
+    assert raised.value is error
+    assert (len(tries), waits) == (1, [])
 
 
 class Idle(Program):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 
 from klemheist import Resource, SessionManager
 from tests.ends import dropped
+
+HOST = f"exec:{sys.executable} {Path(__file__).parents[1] / 'boards' / 'raw_repl_host.py'}"
 
 
 def run(code, *flags):
@@ -133,6 +138,30 @@ WAYS_TO_FORK = {
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
     """,
+    "it uses what it inherited": """
+        add = session.task(source="def add(a, b): return a + b")
+        add(1, 2)
+        if not (child := os.fork()):
+            uses = [
+                lambda: add(3, 4),
+                lambda: add.submit(3, 4).get(timeout=5.0),
+                lambda: session("x = 7"),
+                lambda: session.files.read("/main.py"),
+                lambda: manager.create_session("sim:"),
+            ]
+            for use in uses:
+                try:
+                    use()
+                except klemheist.LinkLost as error:
+                    assert "forked" in str(error), error
+                else:
+                    os._exit(1)
+            session.close()
+            manager.close()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert add(1, 2) == 3
+    """,
     "it has a manager of its own": """
         if not (child := os.fork()):
             with klemheist.SessionManager() as own, own.session("sim:") as mine:
@@ -149,3 +178,38 @@ def test_a_forked_child_ends_and_leaves_its_parents_sessions_alone(way):
     fork = textwrap.indent(textwrap.dedent(WAYS_TO_FORK[way]).strip(), " " * 8).strip()
     _, done = run(FORKED.replace("FORK", fork))
     assert (done.returncode, done.stdout) == (0, "parent 42 1\n"), done.stderr
+
+
+@pytest.mark.parametrize("url", ["sim:", "microbit:", HOST], ids=["sim", "microbit", "host"])
+def test_a_board_ends_with_its_service_though_a_forked_child_lives(url):
+    """A child holds a copy of each descriptor, also of those whose closing ends the board."""
+    service = f"""
+        import os, signal, time
+        import klemheist
+        manager = klemheist.SessionManager()
+        session = manager.create_session({url!r})
+        board = manager.device({url!r}).link.pid
+        if not (child := os.fork()):
+            os.close(1)
+            os.close(2)
+            time.sleep(60)
+        print(board, child, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    _, done = run(service)
+    board, child = map(int, done.stdout.split())
+    try:
+        ends = time.monotonic() + 10.0
+        while is_alive(board):
+            assert time.monotonic() < ends, "the board outlives its service"
+            time.sleep(0.02)
+        assert is_alive(child)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

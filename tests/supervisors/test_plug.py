@@ -21,7 +21,7 @@ from klemheist import (
     list_ports,
 )
 from klemheist.actors.background import in_background
-from klemheist.actors.device.port import DeviceEvent
+from klemheist.actors.device.facts import DeviceEvent
 from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.runtime import ManualClock
 from klemheist.actors.runtime.timers import Timers

@@ -96,7 +96,7 @@ def test_none_that_fits_tells_what_is_there(desk):
 
 
 def test_an_empty_desk_is_told(plugged):
-    with pytest.raises(LinkError, match="not plugged in; there is no USB port"):
+    with pytest.raises(LinkError, match="not plugged in; there is no USB port; plug it in, or"):
         find("usb:vid=2e8a", plugged())
 
 

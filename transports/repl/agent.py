@@ -50,7 +50,7 @@ class Entry(IntEnum):
     CALL = 13  # (source of a function, its arguments and a dict) -> what it returns
     STEP = 14  # (thread) -> the seconds to wait; this and the next are sent on first use
     STOP = 15  # (thread) -> whether it has ended
-    MANY = 16  # (entry, (arguments, ...)) -> the values of the calls; sent on first use
+    MANY = 16  # (entry, calls, first arguments, ...) -> the calls' values; sent on first use
 
 
 FIRST_TASK: Final = 0
@@ -64,7 +64,8 @@ def next_task(entry: int) -> int:
 AGENT_NAMESPACE: Final = 0
 """The agent's own namespace; sessions are numbered from 1."""
 
-BEGIN: Final = b"_a={'h':lambda b:int.from_bytes(b,'little')%%%d}" % PRIME
+HASH: Final = b"lambda b:int.from_bytes(b,'little')%%%d" % PRIME
+BEGIN: Final = b"_a={'h':%s}" % HASH
 """What makes the agent's namespace, with the checksum that proves all that follows."""
 
 _CORE: Final = (
@@ -80,9 +81,10 @@ def e(n,j,v,i=None):
 """,
     # k: one numbered call, as frames.py describes it, or with a number below zero the question for
     # the status, or a name of the agent's own. Q: the count of calls, M: the last number, D: the
-    # kind of its answer, A: the answer, O: the boot. Nothing of ours but this function stands on
-    # the stack below what is called, wherever its arguments come from: a small board has room for
-    # seven functions there.
+    # kind of its answer, A: the answer, O: the boot. Ctrl-C may come between any two of them, so M
+    # is the last: an answer is never taken for another call's. Nothing of ours but this function
+    # stands on the stack below what is called, wherever its arguments come from: a small board has
+    # room for seven functions there.
     f"""\
 def k(n,i=0,*a):
  global Q,M,D,A
@@ -90,7 +92,7 @@ def k(n,i=0,*a):
  if n<0:return S[0][i]if i else e(n,61,repr([Q,M,D,O]))
  if n!=M:
   if n!=(h(bytes(repr(a),'utf8'))+s*{STRIDE}+i)%{PRIME}*2+s%2+2:return
-  Q=(s+1)%{COUNTS};M=n;D=63;A=0
+  D=63;A=0;Q=(s+1)%{COUNTS};M=n
   try:
    if i=={Entry.CALL:d}:s,a,w=E(*a);A=s(*a,**w)
    else:A=G[i](*a)
@@ -146,15 +148,19 @@ def e(n,j,v,i=None):
 )
 
 
-def first_half(boot: str, count: int, most: int = LONGEST_STATEMENT) -> list[str]:
+def first_half(
+    boot: str, count: int, most: int = LONGEST_STATEMENT, *, ahead: str = ""
+) -> list[str]:
     """Return the agent's source, statement by statement, to be executed in its own namespace.
 
     Args:
         boot: the random id of this boot.
         count: the random count that this generation's calls begin with.
         most: bytes of a statement.
+        ahead: what takes over from a call that went ahead of it, the last one for now.
     """
-    return list(gather([*_CORE, f"Q={count};M=-1;D=63;O={boot!r}"], most))
+    last = ahead or "M=-1;D=63"
+    return list(gather([*_CORE, f"Q={count};O={boot!r};{last}"], most))
 
 
 def second_half() -> list[str]:
@@ -221,14 +227,20 @@ def pieces(way: Way, statement: str, room: int) -> list[bytes]:
 def proved(way: Way, statement: str, index: int) -> bytes:
     """Return the command that executes an assembled statement if it is whole, and says `index`."""
     proof = b"%s(%s)==%d" % (way.check, way.name, checksum(statement.encode()))
-    said = b"print(%s or %d)" % (way.run, index) if index else way.run
-    return b"%s and %s" % (proof, said)
+    return b"%s and print(%s or %d)" % (proof, way.run, index)
 
 
-def whole(way: Way, statement: str, index: int = 0) -> bytes:
-    """Return the one command that assembles, proves and executes a statement.
+def whole(way: Way, statement: str, index: int) -> bytes:
+    """Return the one command that proves a statement and executes it, and says `index`.
 
-    Without an index it says nothing.
+    It is an expression: where it is damaged, nothing gets a name.
     """
     literal = repr(statement.encode()).encode()
-    return b"%s=%s;%s" % (way.name, literal, proved(way, statement, index))
+    return b"(lambda %s:%s)(%s)" % (way.name, proved(way, statement, index), literal)
+
+
+def at_once(statement: str) -> bytes:
+    """Return the one expression that proves the first half and gives the agent its name."""
+    code = f"{statement}\nm['{NAME}']=k\ndel m".encode()
+    run = b"lambda h,s:h(s)==%d and exec(s,{'h':h,'m':globals()})" % checksum(code)
+    return b"(%s)(%s,%r)" % (run, HASH, code)

@@ -6,22 +6,25 @@ from dataclasses import dataclass
 from typing import Final
 
 from .agent import SMALL_HEAP
-from .conversation import DEFAULT_CREDIT, Board, Do, Step
+from .board import DEFAULT_CREDIT, Board
 from .frames import FrameKind
-from .install import complete, install
+from .install import arrive, complete, install
 from .lines import ACCEPT_WITHIN, ATTEMPTS, Gone, Procedure, Silent, enter, exchange, status
 from .procedures import FREE, evaluated, executed
+from .steps import Do, Step
 
 RESET_WITHIN: Final = 3.0
 """Seconds for a soft reset with its `boot.py`."""
 RESET_ATTEMPTS: Final = 3
 UNLIMITED: Final = 1 << 20
 """The credit of a board that reads whatever comes: the embedded one."""
-PREPARE: Final = b"import sys as _k"
-PROBE: Final = b"print(end='%s %s '%(_k.platform,_k.implementation)*2)"
-"""What a board is asked before anything else; `_k` is the agent's own name, so nothing is left.
-It is said in one piece: a board that has just started sends each piece by itself, and `print` cuts
-an implementation into some thirty. In one line with what prepares it, it would be too long."""
+PROBES: Final = (
+    b"print(end=(__import__('sys').platform+' ')*2)",
+    b"print(end='%s '%(__import__('sys').implementation,)*2)",
+)
+"""What a board is asked before anything else; a damaged question leaves no name there. Each answer
+is said in one piece: a board that has just started sends each piece by itself, and `print` cuts an
+implementation into some thirty. In one line they would be too long."""
 EMBEDDED: Final = "webassembly"
 """The platform of the embedded board."""
 FACTS: Final = f"{FREE}*2+(1+1e-9==1)"
@@ -58,6 +61,7 @@ def attach(
     firmware: dict[str, Firmware],
     fresh: bool = False,
     familiar: bool = False,
+    started: bool = False,
 ) -> Procedure[Attached]:
     """Get to the prompt, find out whether this is the boot we know, and install the agent if not.
 
@@ -68,6 +72,8 @@ def attach(
         firmware: the cache of capabilities by firmware (DESIGN 3.8); updated.
         fresh: soft-reset first (DESIGN 3.7).
         familiar: the firmware is the one we know, for the link has started the same again.
+        started: it has done so just now, and nothing was sent since: what is small may go ahead of
+            the agent (`ahead.py`).
     """
     reply = yield from enter()
     if fresh:
@@ -75,6 +81,7 @@ def attach(
         board.boot = ""
     if board.boot:
         try:
+            yield from arrive(board)
             board.count = (yield from status(board)).count
         except Gone:
             pass
@@ -84,8 +91,12 @@ def attach(
     try:
         if not (familiar and "firmware" in board.facts):
             yield from _probe(board, firmware)
-        yield from install(board, boot, count)
-        yield from _get_to_know(board)
+        if familiar and started and board.cramped and not board.facts["threads"]:
+            board.will_come(boot, count)
+        else:
+            board.ahead = ""
+            yield from install(board, boot, count)
+            yield from _get_to_know(board)
     except BaseException:  # abandoned too: what is half known must not pass for the same boot
         board.boot = ""
         raise
@@ -113,11 +124,12 @@ def _identity() -> Procedure[str]:
     `webassembly` wedges when it is asked for raw paste.
     """
     for _ in range(ATTEMPTS):
-        yield from exchange(PREPARE)
-        reply = yield from exchange(PROBE)
-        text = twice(reply.output.strip())
-        if reply.ended and text.endswith(b")"):
-            return text.decode("utf-8", "replace")
+        words: list[bytes] = []
+        for probe in PROBES:
+            reply = yield from exchange(probe)
+            words.append(twice(reply.output.strip()) if reply.ended else b"")
+        if words[0] and words[1].endswith(b")"):
+            return b" ".join(words).decode("utf-8", "replace")
     raise Silent("the device does not say what it is")
 
 

@@ -49,14 +49,14 @@ READER: Final = """\
 BA=0
 try:
  import sys
- BR=getattr(sys.stdin,'buffer',sys.stdin).readline
+ BL=getattr(sys.stdin,'buffer',sys.stdin).readline
 except AttributeError:
  import micropython
  from microbit import uart as u
  BA=u.any
  BR=u.readline"""
-"""What reads a line. A micro:bit has no such stream, and its reading does not wait: there BA says
-whether there is something to read."""
+"""What reads a line: BL. A micro:bit has no such stream, and its reading does not wait: there BA
+says whether there is something to read, and `HALT` has BL."""
 HALT: Final = """\
 @micropython.asm_thumb
 def BD():data(2,46706)
@@ -66,7 +66,11 @@ def BW(r0):
  bne(X)
  data(2,48944)
  label(X)
- data(2,46690)"""
+ data(2,46690)
+def BL():
+ l=b''
+ while l[-1:]!=b'\\n':BD();BW(BA());l+=BR()or b''
+ return l"""
 """What waits where reading does not. BD masks interrupts (CPSID), so that none is missed between
 the look for input and BW: if there was none that halts the processor until an interrupt is pending
 (WFI), then lets it in (CPSIE). A loop without it needs all of a core: under emulation the very one
@@ -79,17 +83,14 @@ def BU():
  c=0
  try:
   for s in range(Q,{COUNTS}):
-   if BA:
-    l=b''
-    while l[-1:]!=b'\\n':BD();BW(BA());l+=BR()or b''
-   else:l=BR()
+   l=BL()
    if l[0]==40:x,r,c=BG(l,s)
    else:
     x,r=divmod(int(l,36),{PRIME})
     x=x,
     c=G.get((r-s*{STRIDE}%{PRIME})*{SPREAD}%{PRIME})
    if not c:return
-   Q=s+1;M=~r;D=63;A=0
+   D=63;A=0;Q=s+1;M=~r
    if l[0]==40:
     if z and z()<{ROOM}:gc.collect()
     x=eval(x)
@@ -99,11 +100,11 @@ def BU():
    if type(v)is int:print('\\x1e%x\\x1e'%(v*{PRIME}+r),end='')
    else:BC(v,r)
  except Exception as x:
-  if c:
-   A=str(type(x))[8:-2],str(x);D=33;e(r,33,A);raise
+  if c:BX(r,x);raise
  finally:
   if z:gc.collect()""",
-    # What is not about one integer: of a line the tuple, its proof and what to call; an answer.
+    # What is not about one integer: of a line the tuple, its proof and what to call; an answer; and
+    # what a call has raised.
     f"""\
 def BG(l,s):
  l,r=l.split(b'#')
@@ -113,13 +114,19 @@ def BC(v,r):
  if v is None or type(v)is bool:
   v=2 if v is None else v
   print('\\x1eB%x\\x1e'%(v*{PRIME}+{PRIME}-r),end='')
- else:e(r,61,v)""",
+ else:e(r,61,v)
+def BX(r,x):
+ global D,A
+ A=str(type(x))[8:-2],str(x);D=33;e(r,33,A)""",
 )
 """The loop itself. All of these are executed in the agent's namespace, one by one: to compile a
 longer one needs more room than a small heap has beside the functions of its user. The longest comes
 first: it takes 740 bytes in one piece."""
 
-DROP: Final = (b"_k(-1,'S')[0].update(BU=0,BG=0,BC=0,BD=0,BW=0)", b"_k(-1,'gc').collect()")
+DROP: Final = (
+    b"_k(-1,'S')[0].update(BU=0,BG=0,BC=0,BX=0,BD=0,BW=0,BL=0)",
+    b"_k(-1,'gc').collect()",
+)
 """What frees the room that they take: 1,300 bytes on the smallest board. Without a number, so that
 the agent goes on holding its last answer: that may be what there is no room for.
 """

@@ -1,4 +1,4 @@
-"""One step at a time with a device: the machine, the frame scanner and what is known of the board.
+"""One step at a time with a device: the machine and the frame scanner, and whose answer is whose.
 
 Still pure: a step goes in and bytes to send come out; bytes come in and outcomes go out. Who drives
 a conversation (the Device actor, a test, a benchmark) does the I/O and keeps the deadlines.
@@ -10,18 +10,16 @@ damage has made part of a frame (`frames.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import Enum, auto
-from typing import Final, NamedTuple
+from typing import Final
 
+from .board import Board
 from .burst import ENTER as ENTER_BURST
 from .burst import LEAVE
-from .frames import COUNTS, Frame, FrameKind, FrameScanner, status_question
+from .frames import FrameKind, FrameScanner
 from .machine import END, INTERRUPT, Kind, ReplMachine
+from .steps import KEYBOARD_INTERRUPT, NO_FRAME, Do, Outcome, Reply, Step
 from .table import State
 
-NO_FRAME: Final = -1
-"""The number of a step whose answer holds no frame; frames' are above 0, or far below it."""
 MOST_ERROR_TEXT: Final = 16 * 1024
 """Bytes of traceback that are kept; more than any real one, and bounded."""
 
@@ -29,129 +27,11 @@ CALL_END: Final = b"\x04\x04>"
 SILENT_KINDS: Final = (FrameKind.VALUE, FrameKind.NO_LITERAL, FrameKind.HELD)
 """The kinds of frames after which no traceback comes."""
 MOST_HELD: Final = 64 * 1024
-KEYBOARD_INTERRUPT: Final = b"KeyboardInterrupt"
 MOST_BEFORE: Final = 1024
-
-DEFAULT_CREDIT: Final = 60
-"""Bytes in flight that every board takes (BASELINES, the fast path, fact 2)."""
-
-
-class Do(Enum):
-    """What a step asks of the device."""
-
-    EXECUTE = auto()
-    ENTER = auto()
-    INTERRUPT = auto()
-    ASK_PASTE = auto()
-    SOFT_RESET = auto()
-    LEAVE = auto()
-    """End a burst."""
-    HARD_RESET = auto()
-    """The driver's own: reset or reopen the link, then enter."""
-
-
 _AT_PROMPT: Final = (Do.EXECUTE, Do.ASK_PASTE, Do.LEAVE)
 """What must not be asked amid a burst."""
-
-
-class Step(NamedTuple):
-    """One exchange with the device; its answer is a `Reply`."""
-
-    do: Do
-    line: bytes = b""
-    number: int = NO_FRAME
-    """The number of the frame that the answer holds."""
-    within: float | None = None
-    """Seconds until the step is given up; None where the call's own deadline counts."""
-    payload: bytes = b""
-    """What the code of `line` reads from its standard input; sent with it, without bytes 1 to 4."""
-    following: tuple[bytes, ...] = ()
-    """Lines after it that end with it as one step, each sent once the one before is accepted."""
-    raw: int = 0
-    """Bytes that the code writes first of all: they are kept in `Reply.raw`, whatever they are."""
-
-
-@dataclass(slots=True)
-class Reply:
-    """What came of a step."""
-
-    ended: bool = False
-    """The device is back at its prompt; False means that the time was up."""
-    accepted: bool = False
-    """`OK` was seen: the command may have run."""
-    frame: Frame | None = None
-    output: bytes = b""
-    """Output of a step without a frame (our own raw commands); else it is streamed."""
-    raw: bytearray = field(default_factory=bytearray)
-    """The first bytes of output, where the step asked for some."""
-    error: bytes = b""
-    """What stood between the end marks: the traceback, unless the frame is a value."""
-    granted: bool = False
-    """The answer to `Do.ASK_PASTE`."""
-    rebooted: bool = False
-    """`soft reboot` or a friendly prompt was seen: perhaps the interpreter is a new one."""
-    interrupted: bool = False
-    """A KeyboardInterrupt was seen: attaching stopped a running program."""
-    proof: int = NO_FRAME
-    """Of a burst's line, where the step was sent as one."""
-    before: bytes = b""
-    """The end of what came before the prompt that `Do.ENTER` asked for."""
-
-
-class Outcome(NamedTuple):
-    """What `Conversation.feed` found: exactly one of these is set."""
-
-    write: bytes = b""
-    output: bytes = b""
-    reply: Reply | None = None
-    sign: bool = False
-    """Out of the blue the device printed what it prints when it boots."""
-
-
-@dataclass(slots=True)
-class Board:
-    """What is known of this generation; procedures fill it in."""
-
-    boot: str = ""
-    """The random id of this boot; empty until the agent is installed."""
-    count: int = 0
-    """How many calls the agent has taken, modulo `COUNTS`."""
-    asked: int = 0
-    """How many questions for the status were asked."""
-    credit: int = DEFAULT_CREDIT
-    """Bytes that may be in flight without flow control."""
-    paste: bool = False
-    cramped: bool = False
-    """Its heap is small: what is to fit there must come early."""
-    whole: bool = False
-    """The agent's second half is there."""
-    lacking: int | None = None
-    """The count of calls after which the second half is to come, without anybody's need."""
-    single: bool = False
-    """The port's floats have 32 bits; known once the agent is whole."""
-    pieces: str = ""
-    """The boot in which pieces of a source may lie on the device that nobody completes."""
-    burst: str = ""
-    """The boot in which bursts can be begun (`burst.py`)."""
-    tried: str = ""
-    """The boot in which they were prepared, whether they can still be begun or not."""
-    longest: int = 700
-    """Bytes of source that one `exec` can take."""
-    facts: dict[str, object] = field(default_factory=dict)
-
-    @property
-    def due(self) -> bool:
-        """Whether the second half is to come now: the first call has been served."""
-        return self.lacking is not None and self.lacking != self.count
-
-    def taken(self) -> None:
-        """Count one call that the agent took."""
-        self.count = (self.count + 1) % COUNTS
-
-    def question(self) -> tuple[int, bytes]:
-        """Return the number and the line of a question for the status, never asked before."""
-        self.asked += 1
-        return status_question(self.asked)
+_IN_BURST: Final = frozenset({State.LISTENING, State.FAILING, State.ENDING})
+"""Where a burst lasts, or seems to end by itself: a thread may have printed an end mark."""
 
 
 class Conversation:
@@ -211,9 +91,10 @@ class Conversation:
         self._step, self._reply, self._held = step, Reply(), b""
         self._scanner.expect(step.number)
         self._after = False
-        if self.machine.state is State.LISTENING and step.do in _AT_PROMPT:
+        if self.machine.state in _IN_BURST and step.do in _AT_PROMPT:
             self._after = step.do is not Do.LEAVE
-            self.machine.call()
+            if self.listening:
+                self.machine.call()
             return LEAVE
         return self._ask(step)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 from . import agent
 from .agent import Way
-from .conversation import NO_FRAME, Board
-from .lines import ATTEMPTS, Procedure, Silent, exchange, must
+from .board import Board
+from .lines import ATTEMPTS, Full, Gone, Procedure, Silent, exchange, must
+from .steps import NO_FRAME
+
+R = TypeVar("R")
 
 FIRST_STATEMENT: Final = 100
 """What the first statement of a half says when it has run; the others count on."""
@@ -19,8 +22,9 @@ LONG: Final = 4096
 TIDY_EVERY: Final = 4
 """Pieces after which what assembling has left lying is collected: each makes a new text of all."""
 COLLECT: Final = b"__import__('gc').collect()"
+_SAY_FREE: Final = b"print(__import__('gc').mem_free())"
 _HAND_OVER: Final = b"_k=_a['k'];del _a;"
-_SAY_SO: Final = b"print(end=str('_a'not in globals()and callable(_k)and %d))" % FIRST_STATEMENT
+_SAY_SO: Final = b"print(end=str(callable(_k)and %d))" % FIRST_STATEMENT
 
 
 class _Full(Exception):  # noqa: N818 -- a signal within this module
@@ -39,7 +43,7 @@ def install(board: Board, boot: str, count: int) -> Procedure[None]:
         Silent: it does not arrive, or does not fit.
     """
     board.boot = ""
-    board.whole, board.lacking = False, None
+    board.unsent, board.whole, board.lacking = False, False, None
     send = _send_at_once if board.credit > LONG else _send_in_turn
     try:
         try:
@@ -47,9 +51,46 @@ def install(board: Board, boot: str, count: int) -> Procedure[None]:
         except _Full:
             yield from exchange(COLLECT)  # an earlier agent may be lying there
             yield from send(board, boot, count)
-    except _Full as error:
-        raise Silent(f"the agent does not fit: {error}") from None
-    board.boot, board.count = boot, count
+    except _Full:
+        for line in (b"_k=_a=0", COLLECT):  # the parser does not collect: what is smallest first
+            yield from exchange(line)
+        yield from remove()
+        free = (yield from exchange(_SAY_FREE)).output.strip().decode("ascii", "replace")
+        raise Full(f"its {free} free bytes are no room for the agent") from None
+    board.boot, board.count, board.ahead = boot, count, ""
+
+
+def arrive(board: Board) -> Procedure[None]:
+    """See that the agent's first half is there, in a boot to which none was sent yet.
+
+    Raises:
+        Gone: the interpreter has booted anew since a call went ahead.
+        Silent: it does not arrive, or does not fit.
+    """
+    if board.unsent:
+        if board.ahead:
+            yield from _is_expected()
+        yield from install(board, board.boot, board.count)
+        board.lacking = board.count  # once more user code lies around it might not fit
+
+
+def _is_expected() -> Procedure[None]:
+    """See that what the agent is to take over is there."""
+    strangers = 0
+    for _ in range(ATTEMPTS):
+        said = (yield from exchange(b"print('_a'in globals()and'k'in _a)")).output.split()
+        if said == [b"True"]:
+            return
+        strangers += said == [b"False"]
+        if strangers == 2:  # once may be a damaged question
+            raise Gone("what went ahead of the agent is gone")
+    raise Silent("the device does not say what is there")
+
+
+def after_arrival(board: Board, procedure: Procedure[R]) -> Procedure[R]:
+    """Run a procedure that takes the agent for granted."""
+    yield from arrive(board)
+    return (yield from procedure)
 
 
 def _send_at_once(_: Board, boot: str, count: int) -> Procedure[None]:
@@ -58,26 +99,29 @@ def _send_at_once(_: Board, boot: str, count: int) -> Procedure[None]:
     What does not arrive whole is not executed, and hands nothing over.
     """
     (statement,) = agent.first_half(boot, count, LONG)
-    whole = agent.whole(agent.AT_FIRST, statement)
-    line = b";".join((agent.BEGIN, whole, _HAND_OVER + _SAY_SO))
+    line = b"%s;%s" % (agent.at_once(statement), _SAY_SO)
     yield from _executed([line], b"%d" % FIRST_STATEMENT)
 
 
 def _send_in_turn(board: Board, boot: str, count: int) -> Procedure[None]:
-    yield from _send(board, agent.AT_FIRST, agent.first_half(boot, count))
+    statements = agent.first_half(boot, count, ahead=board.ahead)
+    yield from _send(board, agent.AT_FIRST, statements)
     yield from _hand_over()
 
 
 def complete(board: Board) -> Procedure[bool]:
-    """Send the agent's second half, where it is missing; False where it does not fit.
+    """Send what is missing of the agent; False where its second half does not fit.
 
     No numbered call is made: the answer that the agent holds stays the last one.
     """
+    yield from arrive(board)
     board.lacking = None
     if not board.whole and (yield from _has_room(board)):
         try:
-            yield from _send(board, agent.LATER, agent.second_half())
+            assembled = yield from _send(board, agent.LATER, agent.second_half())
             board.whole = True
+            if not assembled:
+                return True
         except _Full:  # the parser does not collect: what is smallest first
             yield from exchange(b"_a=0")
             yield from exchange(agent.LATER.tidy)
@@ -115,20 +159,23 @@ def _forget() -> Procedure[None]:
     yield from must(b"_a=0;del _a;print('_a'in globals())", b"False")
 
 
-def _send(board: Board, way: Way, statements: list[str]) -> Procedure[None]:
-    """Assemble each statement, prove it, and execute it."""
+def _send(board: Board, way: Way, statements: list[str]) -> Procedure[bool]:
+    """Prove each statement and execute it; return whether any was assembled under a name."""
+    assembled = False
     room = agent.LONGEST_STATEMENT * 2 if board.paste else min(board.credit, 4096) - 1
     for index, statement in enumerate(statements, FIRST_STATEMENT):
         line = agent.whole(way, statement, index)
         if len(line) <= room:
             lines = [line]
         else:
+            assembled = True
             lines = [*agent.pieces(way, statement, room), agent.proved(way, statement, index)]
             for at in range(len(lines) - 1, 0, -TIDY_EVERY) if way.tidy else ():
                 lines.insert(at, way.tidy)
-        if way is agent.AT_FIRST and index == FIRST_STATEMENT:
+        if way is agent.AT_FIRST and index == FIRST_STATEMENT and not board.ahead:
             lines.insert(0, agent.BEGIN)
         yield from _executed(lines, b"%d" % index)
+    return assembled
 
 
 def _executed(lines: list[bytes], says: bytes) -> Procedure[None]:
@@ -145,5 +192,5 @@ def _executed(lines: list[bytes], says: bytes) -> Procedure[None]:
 def remove() -> Procedure[None]:
     """Take the agent off the device, if it listens; nothing of ours is left in `__main__`."""
     with suppress(Silent):
-        yield from must(b"_k=0;del _k;print('_k'in globals())", b"False", attempts=2)
+        yield from must(b"_k=_a=0;del _k,_a;print('_k'in globals())", b"False", attempts=2)
         yield from exchange(COLLECT)

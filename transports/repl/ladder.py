@@ -12,8 +12,10 @@ from enum import StrEnum
 from typing import Final
 
 from .attach import Attached
-from .conversation import Board, Do, Step
+from .board import Board
+from .install import arrive
 from .lines import Gone, Procedure, Silent, status
+from .steps import Do, Step
 
 INTERRUPTS: Final = 3
 """A loop with a bare `except:` swallows one Ctrl-C for each pass."""
@@ -62,7 +64,10 @@ def ladder(
         except Silent:
             continue
         return Recovered(rung, same_boot=attached.same_boot)
-    raise Silent("no rung of the ladder worked")
+    raise Silent(
+        "it answers neither an interrupt nor a reset; see that MicroPython runs there, at this "
+        "speed, and that nobody else has its port"
+    )
 
 
 def _interrupt(board: Board) -> Procedure[bool]:
@@ -76,6 +81,7 @@ def _interrupt(board: Board) -> Procedure[bool]:
         if not reply.ended:
             raise Silent("it does not listen to Ctrl-C")
     try:
+        yield from arrive(board)
         board.count = (yield from status(board)).count
     except Gone:
         return False

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from . import agent
-from .conversation import Board, Do, Reply, Step
+from .board import Board
 from .frames import Frame, FrameKind
+from .steps import Do, Reply, Step
 from .values import decode
 
 R = TypeVar("R")
@@ -37,7 +38,7 @@ class Silent(Exception):  # noqa: N818 -- as above
 
 
 class Full(Silent):
-    """Its memory is exhausted: there is not even room for a question."""
+    """Its memory is exhausted: there is no room for the agent, or not even for a question."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,23 @@ from typing import Final
 
 from . import agent, burst
 from .agent import AGENT_NAMESPACE, Entry
-from .conversation import KEYBOARD_INTERRUPT, NO_FRAME, Board, Do, Reply, Step
-from .frames import Frame, FrameKind, again_line, call_line
+from .board import Board
+from .frames import COUNTS, Frame, FrameKind, again_line, call_line
 from .install import COLLECT, complete
-from .lines import ACCEPT_WITHIN, ATTEMPTS, Gone, Procedure, Silent, enter, exchange, must, status
+from .lines import (
+    ACCEPT_WITHIN,
+    ATTEMPTS,
+    Gone,
+    Procedure,
+    Silent,
+    Status,
+    enter,
+    exchange,
+    must,
+    status,
+)
 from .pieces import TAKEN, built, cut, room
+from .steps import KEYBOARD_INTERRUPT, NO_FRAME, Do, Reply, Step
 from .values import decode
 
 NO_MEMORY: Final = "('MemoryError', 'the result does not fit beside what writes it')"
@@ -55,7 +67,21 @@ def numbered(board: Board, index: int, *plain: object) -> Procedure[tuple[Frame,
 
 def sent(board: Board, number: int, line: bytes) -> Procedure[tuple[Frame, bytes]]:
     """Make the call of a line that `call_line` made; see `numbered`."""
-    reply = yield from exchange(line, number)
+    reply = yield from _sent(board, number, line)
+    return (yield from answered(board, number, line, reply))
+
+
+def _sent(board: Board, number: int, line: bytes) -> Procedure[Reply]:
+    """Send a line that the device has not taken; half an agent leaves all that lies about."""
+    if board.is_half:
+        yield from exchange(COLLECT)
+    return (yield from exchange(line, number))
+
+
+def answered(
+    board: Board, number: int, line: bytes, reply: Reply
+) -> Procedure[tuple[Frame, bytes]]:
+    """Go on with what came when the line of a call was sent; see `numbered`."""
     if reply.frame is None:
         reply = yield from _settle(board, number, line, reply)
     board.taken()
@@ -80,23 +106,22 @@ def _settle(board: Board, number: int, line: bytes, reply: Reply) -> Procedure[R
     error = reply.error
     taken_as = {number: (number, again_line(number))}
     if reply.proof >= 0:  # a line of a burst
-        if (
-            KEYBOARD_INTERRUPT not in error
-        ):  # it was damaged: there are no more of them in this boot
+        if KEYBOARD_INTERRUPT not in error:  # it was damaged: no more of them in this boot
             board.burst = ""
         taken_as[~reply.proof] = (reply.proof, burst.again_line(reply.proof))
     for _ in range(ATTEMPTS):
         found = yield from status(board)
-        if found.last not in taken_as:
+        is_taken = found.last in taken_as or _is_half_taken(board, found, error)
+        if not is_taken:
             if found.count != board.count:
                 raise Gone("the agent took calls that are not ours")
-            reply = yield from exchange(line, number)  # it was never taken
+            reply = yield from _sent(board, number, line)
         elif found.kind is FrameKind.UNFINISHED:
             if board.cramped:  # its parser cannot collect, and the agent was interrupted before
                 yield from exchange(COLLECT)
             return Reply(frame=Frame(number, FrameKind.UNFINISHED, ""), error=error)
         else:
-            reply = yield from _answered(board, found.kind, *taken_as[found.last], reply.error)
+            reply = yield from _said_again(board, found.kind, *taken_as[found.last], reply.error)
         error = reply.error or error
         if reply.frame is not None:
             return Reply(frame=reply.frame, error=error)
@@ -105,7 +130,13 @@ def _settle(board: Board, number: int, line: bytes, reply: Reply) -> Procedure[R
     raise Silent(f"no whole frame in {ATTEMPTS} attempts")
 
 
-def _answered(
+def _is_half_taken(board: Board, found: Status, error: bytes) -> bool:
+    """Whether Ctrl-C came when the agent had counted a call, and had not begun it yet."""
+    counted = found.count == (board.count + 1) % COUNTS and found.kind is FrameKind.UNFINISHED
+    return counted and KEYBOARD_INTERRUPT in error
+
+
+def _said_again(
     board: Board, kind: FrameKind, sentinel: int, again: bytes, error: bytes
 ) -> Procedure[Reply]:
     """Ask for an answer once more, helping what was to write it and has raised itself."""
@@ -297,7 +328,13 @@ def drop_namespace(
         yield from evaluated(board, _popped(rest[:TOGETHER]))
         rest = rest[TOGETHER:]
     drop = f"B.clear()or S.pop({namespace},0)and 0 or {_collected(board)}"
-    return (yield from evaluated(board, f"{_popped(rest)}or {drop}" if rest else drop))
+    line = f"{_popped(rest)}or {drop}" if rest else drop
+    answer = yield from evaluated(board, line)
+    if answer[0].kind is FrameKind.RAISED and "MemoryError" in answer[0].text:
+        yield from exchange(b"_k(-1,'S').pop(%d,0)" % namespace)  # what fills it, most likely
+        yield from exchange(COLLECT)
+        answer = yield from evaluated(board, line)
+    return answer
 
 
 def _popped(entries: tuple[int, ...]) -> str:

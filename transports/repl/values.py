@@ -38,9 +38,9 @@ _KINDS: Final = "None, bool, int, float, complex, str, bytes, tuple, list, dict 
 
 
 class ArgumentError(KlemheistError, TypeError):
-    """An argument is nothing that a literal can say, so it was not sent."""
+    """An argument cannot be sent, or an option is wrong; nothing was done."""
 
-    advice = f"send only {_KINDS}, and of an object the plain data that the device needs"
+    advice = "give what the message says: it names the argument, and what is right for it"
 
 
 class ResultTypeError(KlemheistError, TypeError):

@@ -129,9 +129,16 @@ class SimLink(FdLink):
             os.close(self._lifeline)
             reap(process)
 
+    def forget(self) -> None:
+        """See `FdLink.forget`: a copy of the lifeline would keep the board when the parent dies."""
+        super().forget()
+        close_all(self._lifeline)
+
     def _why_lost(self, error: OSError | None) -> str:
         del error  # it says no more than: gone
-        return f"{self.url} is gone: its process ended"
+        return (
+            f"{self.url} is gone: its process ended; it is started again by itself, so call again"
+        )
 
 
 def _end_kills_owner(pipe: int) -> None:

@@ -37,6 +37,11 @@ def cache_folder() -> Path:
     return Path(base) / "klemheist"
 
 
+def is_fetched() -> bool:
+    """Whether the interpreter is in the cache."""
+    return (cache_folder() / f"micropython-{VERSION}" / _MEMBERS[0]).exists()
+
+
 def interpreter_path(node: Path, *, timeout: float = _MIN_SECONDS) -> Path:
     """Return the interpreter's module, fetching the package where it is not there yet.
 
@@ -65,7 +70,14 @@ def interpreter_path(node: Path, *, timeout: float = _MIN_SECONDS) -> Path:
 def _fetch(npm: Sequence[str], node: Path, folder: Path, timeout: float) -> Path:
     """Have the npm client download the package file."""
     path = os.pathsep.join((str(node.parent), os.environ.get("PATH", os.defpath)))
-    command = [*npm, "pack", f"{PACKAGE}@{VERSION}", "--silent", "--pack-destination", str(folder)]
+    command = [
+        *npm,
+        "pack",
+        f"{PACKAGE}@{VERSION}",
+        "--loglevel=error",
+        "--pack-destination",
+        str(folder),
+    ]
     try:
         done = subprocess.run(  # noqa: S603 - a fixed command, no shell
             command,
@@ -82,8 +94,14 @@ def _fetch(npm: Sequence[str], node: Path, folder: Path, timeout: float) -> Path
     found = sorted(folder.glob("*.tgz"))
     if done.returncode or not found:
         lines = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-        raise _unreachable(lines[0] if lines else f"npm ended with {done.returncode}")
+        raise _unreachable(_reason(lines) or f"npm ended with {done.returncode}")
     return found[0]
+
+
+def _reason(lines: Sequence[str]) -> str:
+    """Return npm's own reason of what it wrote: the line that gives one, else its first."""
+    said = [line.removeprefix("npm").lstrip().removeprefix("error").strip() for line in lines]
+    return next((each for each in said if "reason:" in each), said[0] if said else "")
 
 
 def _unreachable(reason: str) -> LinkError:

@@ -13,7 +13,8 @@ import pytest
 
 from klemheist.actors.device.call import Call
 from klemheist.actors.device.device import Device
-from klemheist.actors.device.port import DeviceEvent, Port
+from klemheist.actors.device.facts import DeviceEvent
+from klemheist.actors.device.port import Port
 from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.runtime.timers import TIMERS
 from klemheist.actors.session.remote import Namespace, Numbers, Place

@@ -13,13 +13,16 @@ from klemheist.actors.device.call import MOST_WAITING, Call, FairQueue
 from klemheist.actors.device.intake import Intake
 from klemheist.actors.device.port import Port
 from klemheist.actors.errors import CallCancelled, QueueFull, StaleHandle
+from klemheist.actors.runtime.future import Future
 from klemheist.transports.errors import LinkLost, LinkTimeout
 
 OWNERS = st.sampled_from("abc")
 
 
 def call(owner="a", *, deadline=10.0, **more) -> Call:
-    return Call(lambda board: iter(()), owner, deadline, **more)
+    made = Call(lambda board: iter(()), owner, deadline, **more)
+    made.future = Future()
+    return made
 
 
 def drained(queue) -> list[Call]:
@@ -73,6 +76,10 @@ class Model:
         self.lanes[one.owner].remove(one)
         self._tidy(one.owner)
 
+    def skip(self, owner, count):
+        del self.lanes[owner][:count]
+        self._tidy(owner)
+
     def take(self):
         if not self.turns:
             return None
@@ -88,7 +95,7 @@ class Model:
             self.turns.remove(owner)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["put", "back", "take", "remove"]), OWNERS)))
+@given(st.lists(st.tuples(st.sampled_from(["put", "back", "take", "skip", "remove"]), OWNERS)))
 def test_any_mix_of_operations_does_what_the_model_does(steps):
     queue, model, known = FairQueue(), Model(), []
     for what, owner in steps:
@@ -101,6 +108,11 @@ def test_any_mix_of_operations_does_what_the_model_does(steps):
                 taken = queue.take()
                 assert taken is model.take()
                 known = [each for each in known if each is not taken]
+            case "skip" if owner in model.lanes:
+                skipped = model.lanes[owner][: len(known) // 2]
+                queue.skip(owner, len(skipped))
+                model.skip(owner, len(skipped))
+                known = [each for each in known if each not in skipped]
             case "remove" if known:
                 one = known.pop(len(known) // 2)
                 assert queue.remove(one)

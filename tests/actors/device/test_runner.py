@@ -10,9 +10,11 @@ from klemheist.actors.device.suspicion import QUESTION, Suspicion
 from klemheist.actors.device.watch import Watch
 from klemheist.actors.runtime.clock import ManualClock
 from klemheist.actors.runtime.timers import Timers
-from klemheist.transports.repl.conversation import Board, Conversation, Do, Step
+from klemheist.transports.repl.board import Board
+from klemheist.transports.repl.conversation import Conversation
 from klemheist.transports.repl.lines import Silent
 from klemheist.transports.repl.machine import BANNER
+from klemheist.transports.repl.steps import Do, Step
 
 
 class Bench:

@@ -65,6 +65,18 @@ def ended(ref):
     return ref.ended.get(timeout=5)
 
 
+class Unborn(Actor):
+    def __init__(self):
+        self.value = 1
+
+
+def test_a_constructor_that_does_not_call_ours_is_told_so():
+    with pytest.raises(TypeError, match=r"Unborn.__init__ must call super\(\).__init__\(\)"):
+        Unborn.start()
+    with pytest.raises(AttributeError, match="'Unborn' object has no attribute 'other'"):
+        _ = Unborn().other
+
+
 def test_ask_tell_proxy_and_stop_work_as_in_pykka(echo):
     ref = echo.start()
     assert ref in pykka.ActorRegistry.get_all()

@@ -230,8 +230,9 @@ def test_messages_sent_in_the_constructor_wait_for_on_start(scheduled):
 
 def test_a_wrong_dispatcher_is_refused():
     class Wrong(Actor):
-        dispatcher = "process"
+        """Its class is right; what is set on it later is looked at when it starts."""
 
+    Wrong.dispatcher = "process"
     with pytest.raises(ValueError, match="use 'pool' or 'thread'"):
         Wrong.start()
     pykka.ActorRegistry._actor_refs.clear()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from klemheist import (
     ArgumentError,
+    AsyncSession,
     CancelToken,
     DeviceError,
     DeviceReset,
@@ -130,6 +133,11 @@ USES = {
     "files": lambda s, held: s.files.write("x.txt", b"x"),
     "what it knows of files": lambda s, held: s.files.get_state("/"),
     "its actor": lambda s, held: s.ref,
+    "a with": lambda s, held: s.__enter__(),
+    "an asyncio with": lambda s, held: asyncio.run(AsyncSession(s._core, s._finder).__aenter__()),
+    "its output": lambda s, held: s.output(),
+    "a context": lambda s, held: s.context("device"),
+    "an id of a thread": lambda s, held: s.executor.allocate_thread_id("f"),
 }
 
 
@@ -145,6 +153,38 @@ def test_a_session_is_not_used_after_its_end(ended, use):
         USES[use](session, held)
     assert manager.devices()[0].counters.calls == calls
     assert manager.claims() == ()
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), "2"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda s, timeout: s.execute("1", timeout=timeout),
+        lambda s, timeout: s.execute("1", timeout=timeout, on_output=print),
+        lambda s, timeout: s.submit("1", timeout=timeout),
+    ],
+)
+def test_a_timeout_that_is_no_time_is_refused(manager, s, use, timeout):
+    calls = manager.devices()[0].counters.calls
+    with pytest.raises(ArgumentError, match=r"timeout=.*: give seconds, from 0 on") as refused:
+        use(s, timeout)
+    assert not refused.value.is_recoverable
+    assert manager.devices()[0].counters.calls == calls
+
+
+def test_a_time_for_creation_that_is_none_is_refused(manager):
+    sessions = manager.get_session_stats().total_session_count
+    with pytest.raises(ArgumentError, match="timeout=-1"):
+        manager.create_session("sim:", timeout=-1)
+    assert manager.get_session_stats().total_session_count == sessions
+
+
+def test_a_task_s_timeout_that_is_no_time_is_refused(s):
+    double = s.task(source="def double(n):\n    return n * 2")
+    assert double(2) == 4
+    with pytest.raises(ArgumentError, match="timeout=-1"):
+        double.with_options(timeout=-1)(2)
+    assert double(4) == 8
 
 
 def test_what_is_harmless_after_the_end_stays_so(ended):

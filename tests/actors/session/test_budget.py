@@ -29,7 +29,6 @@ def test_a_resource_beyond_the_budget_is_not_registered(manager):
             s.resources.register_resource(Resource("x", resource_id="b", estimated_cost=50))
         assert (refused.value.what, refused.value.wanted, refused.value.limit) == ("cost", 110, 100)
         assert [each.resource_id for each in s.resources.get_active_resources()] == ["a"]
-        s.resources.register_resource(Resource("x", resource_id="a", estimated_cost=90))
         s.resources.unregister_resource("a")
         s.resources.register_resource(Resource("x", resource_id="b", estimated_cost=100))
         assert s.resources.get_resource_stats().total_resource_cost == 100

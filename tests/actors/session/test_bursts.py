@@ -484,7 +484,26 @@ def test_what_bursts_have_taken_is_given_back_where_they_do_not_work(unhurried, 
             if port.board.tried == port.board.boot:
                 break
         assert port.board.burst == ""
-        for name in ("BU", "BG", "BC"):
+        for name in ("BU", "BG", "BC", "BX", "BL"):
             look = Call(partial(evaluated, expression=name), "", time.monotonic() + LONG)
             frame, _ = port.submit(look).get(timeout=LONG)
             assert frame.text == "0"
+
+
+def test_a_thread_that_prints_end_marks_beside_bursts_breaks_none():
+    with a_session(HOST) as (session, port):
+        seen = []
+        forget = port.listen(lambda event: seen.append(event.kind))
+        session.thread(
+            source="def chat():\n"
+            " import time\n"
+            " while klemheist_running():\n"
+            "  print(chr(4), end='')\n"
+            "  time.sleep(0.003)"
+        )()
+        add = session.task(source="def add(a, b): return a + b")
+        for number in range(1500):
+            assert add(number, 1) == number + 1
+        forget()
+        assert set(seen) <= {"output", "thread"}, set(seen)
+        assert session.generation == 1

@@ -172,6 +172,84 @@ def test_execute_in_session_honours_cancellation_in_mid_operation(manager):
     assert manager.get_session_stats().active_session_count == 0
 
 
+@pytest.fixture
+def held():
+    """Registers two resources of a session, of which the one that is cleaned first waits."""
+    begun, gate, calls = threading.Event(), threading.Event(), []
+
+    def slow(cancel):
+        begun.set()
+        assert gate.wait(5.0)
+        calls.append("slow")
+
+    def register(session):
+        session.resources.register_resource(Resource("x", lambda _: calls.append("rest")))
+        session.resources.register_resource(Resource("x", slow))
+        return begun, gate, calls
+
+    yield register
+    gate.set()
+
+
+@pytest.mark.req("SES-041")
+def test_a_cancelled_cleanup_of_a_tracker_goes_no_further(manager, held):
+    session, cancel = manager.create_session("sim:"), CancelToken()
+    begun, gate, calls = held(session)
+    canceller = threading.Thread(target=lambda: (begun.wait(5.0), cancel.cancel("enough")))
+    canceller.start()
+    with pytest.raises(FutureCancelled, match="enough"):
+        session.resources.cleanup_resources(cancel=cancel)
+    canceller.join(5.0)
+    with pytest.raises(FutureCancelled):
+        session.resources.cleanup_resources(cancel=cancel)  # it is cancelled: nothing begins
+    assert (calls, len(session.resources.get_active_resources())) == ([], 1)
+    assert session.execute("6 * 7") == 42
+    gate.set()
+    session.close()
+    assert calls == ["slow", "rest"]
+
+
+@pytest.mark.req("SES-041")
+@pytest.mark.parametrize("by", ["task", "token"])
+def test_asyncio_cancels_the_cleanup_of_a_tracker(held, by):
+    async def main():
+        async with AsyncSessionManager() as manager:
+            session, cancel = await manager.create_session("sim:"), CancelToken()
+            begun, gate, calls = held(session)
+            cleaning = asyncio.create_task(session.resources.cleanup_resources(cancel=cancel))
+            assert await asyncio.to_thread(begun.wait, 5.0)
+            (cleaning if by == "task" else cancel).cancel()
+            with pytest.raises((asyncio.CancelledError, FutureCancelled)):
+                async with asyncio.timeout(2.0):
+                    await cleaning
+            assert calls == []
+            gate.set()
+            await session.close()
+            assert calls == ["slow", "rest"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.req("SES-008")
+def test_who_waits_for_an_end_can_give_up_and_the_end_goes_on(manager, held):
+    session, cancel = manager.create_session("sim:"), CancelToken()
+    begun, gate, calls = held(session)
+    canceller = threading.Thread(target=lambda: (begun.wait(5.0), cancel.cancel("enough")))
+    canceller.start()
+    with pytest.raises(FutureCancelled, match="enough"):
+        manager.end_session(session.session_id, cancel=cancel)
+    canceller.join(5.0)
+    assert not session.logical.done.is_set()
+    gate.set()
+    assert session.logical.done.wait(5.0)
+    assert calls == ["slow", "rest"]
+    other = manager.create_session("sim:")
+    with pytest.raises(FutureCancelled):
+        manager.end_session(other.session_id, cancel=cancel)  # it is cancelled: nothing begins
+    assert other.is_active
+    other.close()
+
+
 @pytest.mark.req("SES-041")
 def test_asyncio_cancellation_stops_calls_and_shields_the_end():
     calls = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from klemheist import (
+    AlreadyHeld,
     ArgumentError,
     Resource,
     ResourceCleanupError,
@@ -91,10 +92,19 @@ def test_a_claim_is_given_back_with_its_resource(manager, s):
 
 
 @pytest.mark.req("SES-017")
-def test_a_resource_registered_anew_keeps_only_what_it_still_claims(manager, s):
+def test_a_second_resource_of_an_id_changes_no_claim(manager, s):
     s.resources.register_resource(Resource("x", resource_id="x", claims=[("pin", 1), ("pin", 2)]))
-    s.resources.register_resource(Resource("x", resource_id="x", claims=[("pin", 2)]))
-    assert [claim.name for claim in manager.claims()] == ["2"]
+    with pytest.raises(AlreadyHeld):
+        s.resources.register_resource(Resource("x", resource_id="x", claims=[("pin", 3)]))
+    assert [claim.name for claim in manager.claims()] == ["1", "2"]
+
+
+@pytest.mark.req("SES-017")
+def test_a_claim_is_no_other_resource_that_has_its_id(s):
+    assert s.resources.claim("pin", 1) is s.resources.claim("pin", "1")
+    s.resources.register_resource(Resource("led", resource_id="pin 2"))
+    with pytest.raises(AlreadyHeld, match="pin 2"):
+        s.resources.claim("pin", 2)
 
 
 def _closed(manager, session):

@@ -8,6 +8,7 @@ import pytest
 from loguru import logger
 
 from klemheist import (
+    AlreadyHeld,
     Resource,
     ResourceCleanupError,
     SessionClosed,
@@ -57,6 +58,73 @@ def test_a_device_timer_is_stopped_on_the_device_without_user_code(manager):
     assert timer.ticked == 0
 
 
+@pytest.mark.req("SES-036", "SES-123")
+def test_a_second_resource_of_an_id_is_refused_and_the_first_is_cleaned_up_once(manager):
+    calls = []
+    first, second = (
+        Resource("led", lambda _, name=name: calls.append(name), resource_id="led")
+        for name in ("first", "second")
+    )
+    with manager.session("sim:") as session:
+        hold = session.resources.register_resource
+        hold(first)
+        hold(first)  # nothing is added, and nothing is lost
+        with pytest.raises(AlreadyHeld, match="another resource of the id 'led'; give this one"):
+            hold(second)
+        assert session.resources.get_active_resources() == (first,)
+        assert session.resources.unregister_resource("led")
+        hold(second)
+    assert calls == ["second"]
+
+
+@pytest.mark.req("SES-053")
+def test_a_thread_of_the_session_is_not_replaced_by_one_of_the_user_s(manager, within):
+    with manager.session("sim:") as session:
+        session("n = [0]")
+        ticking = session.thread(source="def tick():\n while True:\n  n[0] += 1\n  yield 0.005")()
+        resources = session.resources
+        with pytest.raises(AlreadyHeld, match="another thread of the id"):
+            resources.register_background_thread(ticking.thread_id, "mine")
+        resources.register_background_thread("t1", "mine")
+        resources.register_background_thread("t1", "mine")
+        assert len(resources.get_active_threads()) == 2
+        ticking.stop()
+        assert not ticking.is_alive
+
+
+@pytest.mark.parametrize("name", ["file /a.txt", "objects on the device", "teardown off"])
+def test_what_the_session_holds_itself_does_not_take_the_place_of_a_resource(manager, name):
+    calls = []
+    with manager.session("sim:") as session:
+        held = Resource("mine", lambda _: calls.append(1), resource_id=name)
+        session.resources.register_resource(held)
+        with pytest.raises(AlreadyHeld):
+            OWN[name](session)
+    assert calls == [1]
+
+
+def _off(session):
+    @session.teardown
+    def off():
+        pass
+
+
+OWN = {
+    "file /a.txt": lambda s: s.files.write("/a.txt", b"a", temporary=True),
+    "objects on the device": lambda s: s.proxy("[]"),
+    "teardown off": _off,
+}
+
+
+def test_a_temporary_file_that_is_written_twice_is_held_once(manager):
+    with manager.session("sim:") as session:
+        for text in (b"a", b"b"):
+            session.files.write("/twice.txt", text, temporary=True)
+        assert len(session.resources.get_active_resources()) == 1
+    with manager.session("sim:") as session:
+        assert not session.files.exists("/twice.txt")
+
+
 @pytest.mark.req("SES-124")
 def test_a_hardware_resource_replaces_try_and_finally(manager):
     """The pin is low afterwards, as the `finally` of the migration example left it."""
@@ -101,7 +169,26 @@ def test_nothing_is_begun_after_the_cleanup(manager):
     judge.close()
 
 
-@pytest.mark.req("SES-028", "SES-043", "SES-100", "SES-102")
+@pytest.mark.req("SES-028")
+def test_no_batch_is_begun_after_the_cleanup(manager):
+    """The same for calls that would go out together."""
+    judge, session = manager.create_session("sim:"), manager.create_session("sim:")
+    task = session.task(source="def add(n): __import__('sys').modules.setdefault('late', n)")
+    task.submit(0).get()
+    judge("__import__('sys').modules.pop('late', 0)")
+    busy = judge.submit("__import__('time').sleep(0.2)")
+    late = [task.submit(n) for n in range(1, 9)]
+    session._core._calls.clear()
+    session.close()
+    for future in late:
+        with pytest.raises(SessionClosed):
+            future.get(timeout=10)
+    busy.get(timeout=10)
+    assert judge("'late' in __import__('sys').modules") is False
+    judge.close()
+
+
+@pytest.mark.req("SES-028", "SES-100", "SES-102")
 def test_everything_is_cleaned_in_reverse_order_and_failures_come_together(manager):
     order = []
 
@@ -249,8 +336,35 @@ def test_the_log_tells_the_life_of_a_session(manager, log):
     assert ("DEBUG", "led led-1 registered, cost 7") in told
     assert ("DEBUG", "thread t1 registered: blink") in told
     assert ("WARNING", "cleanup of resource led-1 failed: stuck") in told
-    assert ("INFO", "session ended, 1 resources cleaned up") in told
+    assert ("INFO", "session ended, 0 resources cleaned up") in told
     assert {each["extra"]["device"] for each in log if "session" in each["extra"]} == {"sim:"}
+
+
+@pytest.mark.req("SES-114")
+def test_the_log_counts_the_resources_that_were_cleaned_up_and_nothing_else(manager, log):
+    def fails(cancel):
+        raise OSError("stuck")
+
+    session = manager.create_session("sim:")
+    session.task(source="def f():\n    return 1")()
+    session.thread(source="def tick():\n while True:\n  yield 0.05")()
+    for number in range(3):
+        session.resources.register_resource(
+            Resource("led", lambda _: None, resource_id=f"{number}")
+        )
+    session.resources.register_resource(Resource("led", fails))
+    assert len(session.resources.get_active_resources()) == 4
+    with pytest.raises(ResourceCleanupError):
+        session.close()
+    with manager.session("sim:") as empty:
+        empty.task(source="def f():\n    return 1")()
+    told = {
+        each["extra"].get("session"): each["message"]
+        for each in log
+        if each["message"].startswith("session ended")
+    }
+    assert told[session.session_id] == "session ended, 3 resources cleaned up"
+    assert told[empty.session_id] == "session ended, 0 resources cleaned up"
 
 
 @pytest.mark.req("SES-126", "SES-086")

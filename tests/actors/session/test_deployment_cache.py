@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 
 import pytest
 
-from klemheist import ArgumentError, DeployedMethodInfo, DeviceError, ResultTypeError
+from klemheist import (
+    ArgumentError,
+    AsyncSessionManager,
+    DeployedMethodInfo,
+    DeviceError,
+    ResultTypeError,
+)
 from klemheist.actors.session import remote
 
 
@@ -179,6 +186,36 @@ def test_a_task_goes_by_its_own_timeout(s):
         slow()
     assert late.value.maybe_executed
     assert s("1 + 1") == 2
+
+
+STATUS = "def get_status():\n return {'on': True, 'level': 0.5}"
+
+
+@pytest.mark.req("SES-125")
+def test_code_returns_a_value_of_the_type_that_is_asked_for(manager, s):
+    s(STATUS)
+    status = s.execute("get_status()", result_type=dict)
+    assert status == {"on": True, "level": 0.5}
+    assert s("status = get_status()", result_type=type(None)) is None
+    assert s.execute("get_status()['level']", result_type=float) == 0.5
+    with pytest.raises(ResultTypeError, match="of type dict, not list; the code has run"):
+        s.execute("get_status()", result_type=list)
+    calls = manager.devices()[0].counters.calls
+    with pytest.raises(ArgumentError, match="result_type='dict': give a class"):
+        s.execute("get_status()", result_type="dict")
+    assert manager.devices()[0].counters.calls == calls
+
+
+@pytest.mark.req("SES-125")
+def test_the_same_for_asyncio():
+    async def main():
+        async with AsyncSessionManager() as manager, manager.session("sim:") as s:
+            await s(STATUS)
+            assert await s.execute("get_status()['on']", result_type=bool) is True
+            with pytest.raises(ResultTypeError):
+                await s.execute("get_status()", result_type=int)
+
+    asyncio.run(main())
 
 
 @pytest.mark.req("SES-125")

@@ -10,18 +10,58 @@ import pytest
 
 from klemheist import (
     ArgumentError,
+    AsyncSession,
     AsyncSessionManager,
     KlemheistError,
     Level,
     LinkError,
+    Session,
     SessionClosed,
     SessionManager,
     SessionNotFound,
     SessionOptions,
 )
+from klemheist.supervisors.manager.core import ManagerCore
+from klemheist.supervisors.manager.registry import KEPT_ENDS
 from tests.ends import crash, dropped
 
 SECONDS = 5.0
+
+
+@pytest.mark.req("DONE-001", "DONE-002", "DONE-015")
+def test_done_is_there_before_its_session_has_begun(monkeypatch):
+    seen = []
+    begin = ManagerCore.start_node
+
+    def looking(manager, core, record):
+        handle = Session(core, None)
+        seen.append((core.status, handle, handle.done, handle.done.is_set()))
+        return begin(manager, core, record)
+
+    monkeypatch.setattr(ManagerCore, "start_node", looking)
+    with SessionManager() as manager:
+        session = manager.create_session("sim:")
+        ((status, early, done, was_set),) = seen
+        assert (status, was_set, early.done) == ("creating", False, done)
+        assert not session.done.is_set()
+        session.close()
+        assert done.is_set()
+        assert session.done.is_set()
+
+
+@pytest.mark.req("DONE-002")
+def test_a_session_that_could_not_begin_is_done(monkeypatch):
+    seen = []
+
+    def failing(manager, core, record):
+        seen.append(Session(core, None).done)
+        raise LinkError("not today")
+
+    monkeypatch.setattr(ManagerCore, "start_node", failing)
+    with SessionManager() as manager:
+        with pytest.raises(LinkError, match="not today"):
+            manager.create_session("sim:")
+        assert seen[0].wait(SECONDS)
 
 
 @pytest.mark.req("DONE-001", "DONE-002", "DONE-015")
@@ -55,7 +95,81 @@ def test_an_attachment_ends_and_the_session_and_the_device_go_on(manager, within
     assert not manager.device("sim:").done.is_set()
 
 
+@pytest.mark.req("DONE-007", "DONE-009")
+def test_two_holders_of_one_session_end_independently(within):
+    with SessionManager() as manager:
+        one, other = manager.get_or_create_session("sim:"), manager.get_or_create_session("sim:")
+        assert one.session_id == other.session_id
+        first, second, told = one.done, other.done, []
+        assert first is one.done is not second
+        first.add_callback(told.append)
+        one.release()
+        one.release()
+        assert (first.is_set(), first.reason, told) == (True, "released", ["released"])
+        assert not second.is_set()
+        assert one.done is first
+        assert not one.logical.done.is_set()
+        assert other("6 * 7") == 42
+        crash(other.ref)
+        assert second.wait(SECONDS)
+        assert within(lambda: other.done is not second)
+        third = other.done
+        other.close()
+        assert third.is_set()
+        assert other.logical.done.is_set()
+        assert told == ["released"]
+
+
 @pytest.mark.req("DONE-009")
+def test_whoever_closes_a_session_ends_it_for_all_who_hold_it():
+    with SessionManager() as manager:
+        one, other = manager.get_or_create_session("sim:"), manager.get_or_create_session("sim:")
+        dones = one.done, other.done
+        one.close()
+        assert [each.reason for each in dones] == ["ended", "ended"]
+
+
+def test_a_session_is_not_used_by_a_holder_who_has_released_it():
+    with SessionManager() as manager:
+        session = manager.create_session("sim:")
+        with session as held:
+            assert held.files.exists("/") in (True, False)
+            held.release()
+        assert manager.current_session_id == session.session_id  # it was not ended
+        assert (session.is_active, session.status) == (False, "released")
+        assert "released" in repr(session)
+        for use in (
+            lambda: session("1"),
+            lambda: session.submit("1"),
+            lambda: session.files.exists("/"),
+            lambda: session.resources.claim("pin", 1),
+            session.output,
+            lambda: session.context("session"),
+            session.__enter__,
+            lambda: session.ref,
+        ):
+            with pytest.raises(SessionClosed, match="was released by this holder; get_or_create"):
+                use()
+        assert manager.get_or_create_session("sim:").execute("1") == 1
+
+
+def test_a_holder_who_looks_from_many_threads_has_one_done():
+    with SessionManager() as manager, manager.session("sim:") as session:
+        found, start = [], threading.Barrier(8)
+
+        def look():
+            start.wait()
+            found.append(session.done)
+
+        threads = [threading.Thread(target=look) for _ in range(8)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join(SECONDS)
+        assert len(set(map(id, found))) == 1
+        assert len(session._core.done._callbacks) == 1
+
+
 def test_two_sessions_of_one_device_end_independently(manager):
     with manager.session("sim:") as one:
         with manager.session("sim:") as another:
@@ -93,7 +207,35 @@ def crash_too_often(manager, session):
             ref.kill()
 
 
-WAYS = [leave, raise_inside, end_by_id, close_manager, dispose, crash_too_often]
+def cancel_the_task(manager, session):
+    """A task that listens in a `with` of the session is cancelled."""
+    twin = AsyncSession(session._core, manager)
+
+    async def listen(begun):
+        async with twin:
+            begun.set()
+            await twin.execute("__import__('time').sleep(10)")
+
+    async def main():
+        begun = asyncio.Event()
+        task = asyncio.create_task(listen(begun))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+
+
+WAYS = [
+    leave,
+    raise_inside,
+    cancel_the_task,
+    end_by_id,
+    close_manager,
+    dispose,
+    crash_too_often,
+]
 
 
 @pytest.mark.req("DONE-004", "DONE-016")
@@ -215,22 +357,59 @@ def test_a_scope_ends_when_its_work_is_done_and_passes_errors_on():
     asyncio.run(main())
 
 
+def entries(manager, port):
+    """How many entries there are in each map and list that knows of sessions or of their ends."""
+    core, registry = manager._core, manager._core.sessions
+    return {
+        "sessions": len(registry._sessions),
+        "sessions that may begin": registry._taken,
+        "rooms": sum(len(room.inside) for room in registry.admission._rooms.values()),
+        "listeners": len(port._listeners),
+        "claims": len(manager.claims()),
+        "roster": sum(len(record.roster) for record in core._devices._records.values()),
+        "nodes": len(list(manager.snapshot().walk())),
+        "ends waited for": [
+            len(done._callbacks or ())
+            for each in registry.all()
+            for done in (each.done, each.logical_done)
+        ],
+    }
+
+
 @pytest.mark.req("DONE-018")
-def test_a_thousand_attachments_leave_nothing_behind(manager, within):
-    with manager.session("sim:") as session:
-        core, epoch = session._core, session.epoch
-        threads = threading.active_count()
-        node = core.spawn
-        for number in range(1000):
-            old = core.done
-            old.add_callback(lambda _: None)
-            core.attach()
-            assert old.is_set()
-            assert not old._callbacks, number
-        assert core.epoch == epoch + 1000
-        assert threading.active_count() == threads
-        assert core.spawn is node
-        assert session("1") == 1
+def test_a_thousand_holders_come_and_go_and_leave_nothing_behind():
+    with SessionManager() as manager:
+        keep, ended = manager.get_or_create_session("sim:"), []
+        port = manager.device("sim:")
+        before, threads = entries(manager, port), threading.active_count()
+        for _ in range(1000):
+            holder = manager.get_or_create_session("sim:")
+            done = holder.done
+            done.add_callback(ended.append)
+            holder.release()
+            assert not done._callbacks
+        assert ended == ["released"] * 1000
+        assert entries(manager, port) == before
+        assert threading.active_count() <= threads
+        assert keep("1") == 1
+
+
+@pytest.mark.req("DONE-018")
+def test_a_thousand_sessions_come_and_go_and_leave_nothing_behind():
+    with SessionManager() as manager:
+        keep, ended = manager.create_session("sim:"), []
+        port = manager.device("sim:")
+        with manager.session("sim:") as session:
+            session("1")
+        before, threads = entries(manager, port), threading.active_count()
+        for _ in range(1000):
+            with manager.session("sim:") as session:
+                session.done.add_callback(ended.append)
+        assert ended == ["ended"] * 1000
+        assert entries(manager, port) == before
+        assert threading.active_count() <= threads
+        assert len(manager._core.sessions._ended) <= KEPT_ENDS
+        assert keep("1") == 1
 
 
 @pytest.mark.req("DONE-018", "DONE-021")

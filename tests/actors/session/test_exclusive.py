@@ -158,6 +158,27 @@ def test_sessions_of_one_device_have_turns_and_a_busy_one_keeps_nobody_waiting(m
         assert order.index("modest") <= 2
 
 
+def test_create_session_takes_the_same_wishes(manager, within):
+    alone = manager.create_session("sim:", exclusive=True, budget=Budget(cost=1))
+    assert alone.resources.get_resource_stats().budget == Budget(cost=1)
+    with pytest.raises(DeviceBusy):
+        manager.create_session("sim:", wait=0.01)
+    thread, found = started(lambda: manager.create_session("sim:", wait=10.0))
+    assert within(lambda: waiting(manager))
+    alone.close()
+    thread.join(10.0)
+    found[0].close()
+
+    async def twin():
+        async with AsyncSessionManager() as its_twin:
+            alone = await its_twin.create_session("sim:", exclusive=True)
+            with pytest.raises(DeviceBusy):
+                await its_twin.create_session("sim:", wait=0.01, budget=Budget(cost=1))
+            await alone.close()
+
+    asyncio.run(twin())
+
+
 @pytest.mark.parametrize("wait", [-1, float("nan")])
 def test_a_time_to_wait_that_is_none_is_refused(manager, wait):
     with pytest.raises(ArgumentError, match="wait="):

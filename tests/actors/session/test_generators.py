@@ -223,9 +223,9 @@ def test_an_argument_that_cannot_be_sent_changes_nothing(s):
     assert list(generator) == [1, 2]
 
 
-def test_a_wrong_number_of_arguments_is_an_error_of_the_device(s):
-    with pytest.raises(DeviceError, match="TypeError"):
-        next(s.task(source=COUNT)())
+def test_a_wrong_number_of_arguments_is_refused_before_anything_is_sent(s):
+    with pytest.raises(ArgumentError, match="missing: n"):
+        s.task(source=COUNT)()
 
 
 def test_a_value_that_no_literal_can_say_leaves_it_waiting(s):

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from klemheist import (
+    ArgumentError,
     AsyncSessionManager,
     DeviceError,
+    Resource,
     SessionClosed,
     SessionManager,
     SessionNotFound,
@@ -120,8 +123,13 @@ def test_get_or_create_returns_the_live_session_of_that_device(manager):
 
 @pytest.mark.req("SES-008")
 def test_end_session_cleans_up_and_unregisters(manager):
-    session = manager.create_session("sim:")
+    session, calls = manager.create_session("sim:"), []
+    session.resources.register_resource(Resource("thing", lambda _: calls.append(1)))
+    session("x = 1")
     manager.end_session(session.session_id)
+    assert calls == [1]
+    with pytest.raises(SessionNotFound):
+        manager.end_session(session.session_id)
     assert not session.is_active
     assert session.session_id != manager.current_session_id
     assert session.done.is_set()
@@ -190,6 +198,23 @@ def test_limits_that_are_not_positive_are_refused_in_one_line():
 
     with pytest.raises(ArgumentError, match="call_timeout=0"):
         SessionOptions(call_timeout=0)
+
+
+@pytest.mark.req("SES-083")
+def test_a_function_configures_the_options_from_their_defaults():
+    def configure(defaults):
+        assert defaults == SessionOptions()
+        return replace(defaults, max_concurrent_sessions=3)
+
+    with SessionManager(configure) as manager:
+        assert manager.options == SessionOptions(max_concurrent_sessions=3)
+        assert manager.get_session_stats().max_session_count == 3
+    for none in (None, lambda defaults: defaults):
+        assert SessionManager(none).options == SessionOptions()
+    assert AsyncSessionManager(configure).options.max_concurrent_sessions == 3
+    for wrong in (lambda defaults: None, {"max_concurrent_sessions": 3}):
+        with pytest.raises(ArgumentError, match="takes the defaults and returns one"):
+            SessionManager(wrong)
 
 
 @pytest.mark.req("SES-083", "SES-084", "SES-085", "SES-086", "SES-087", "SES-088")

@@ -8,7 +8,7 @@ import threading
 import pytest
 from loguru import logger
 
-from klemheist import AsyncSession, Session, SessionManager, SessionOptions
+from klemheist import AsyncSession, Session, SessionClosed, SessionManager, SessionOptions
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.session.core import SessionCore
 from klemheist.actors.session.remote import Numbers
@@ -211,11 +211,12 @@ def test_nobody_looks_where_nobody_s_time_may_come(cores):
     assert watch._timer is None
 
 
-def test_an_ended_session_s_output_ends_at_once_whether_it_was_asked_for_or_not(manager):
+def test_an_ended_session_s_output_ends_at_once_and_is_not_asked_for_any_more(manager):
     with manager.session("sim:") as session:
         before = session.output()
     assert list(before) == []
-    assert list(session.output()) == []
+    with pytest.raises(SessionClosed):
+        session.output()
 
 
 def test_outputs_of_two_sessions_stay_apart(manager):

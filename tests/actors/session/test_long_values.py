@@ -6,7 +6,7 @@ import pytest
 
 from klemheist import CallCancelled, DeviceError, DeviceMemoryError
 from klemheist.transports.repl.agent import Entry
-from klemheist.transports.repl.conversation import DEFAULT_CREDIT
+from klemheist.transports.repl.board import DEFAULT_CREDIT
 from klemheist.transports.repl.frames import call_line
 from klemheist.transports.repl.pieces import built, cut
 from klemheist.transports.repl.values import ResultTypeError, decode

@@ -20,7 +20,7 @@ from klemheist import (
     teardown,
     thread,
 )
-from klemheist.actors.device.port import Capabilities
+from klemheist.actors.device.facts import Capabilities
 
 from .conftest import HOST
 

@@ -5,8 +5,16 @@ import time
 
 import pytest
 
-from klemheist import BackgroundThreadInfo, CapabilityError, ResourceCleanupError
+from klemheist import (
+    BackgroundThreadInfo,
+    CapabilityError,
+    ResourceCleanupError,
+    SessionManager,
+    SessionOptions,
+)
+from klemheist.actors.session import threads_remote
 from klemheist.actors.session.ledger import EntryKind
+from tests.boards.tcp_board import TcpBoard
 
 from .conftest import HOST
 
@@ -155,3 +163,23 @@ def test_a_thread_that_does_not_stop_is_ended_by_a_reset_where_that_is_allowed(h
     if other is not None:
         assert other("1 + 1") == 2
         other.close()
+
+
+def test_a_thread_whose_device_goes_away_before_the_reset_is_owed(monkeypatch, within):
+    with TcpBoard(HOST) as board, SessionManager(SessionOptions(thread_grace=0.2)) as manager:
+        reset = threads_remote.reset
+
+        def pulled(here):
+            board.refuse(True)
+            board.drop()
+            yield from reset(here)
+
+        monkeypatch.setattr(threads_remote, "reset", pulled)
+        session = manager.create_session(board.url)
+        session.thread(source=STUBBORN)()
+        port = manager.device(board.url)
+        with pytest.raises(ResourceCleanupError, match="1 of them owed"):
+            session.close()
+        assert "/thread stubborn" in str(port.debts.labels())
+        board.refuse(False)
+        assert within(lambda: port.is_up and not port.debts)

@@ -91,6 +91,23 @@ def test_one_that_raises_and_one_without_a_literal_harm_no_other(any_session):
     assert any_session("seen") == [0, *range(8), *range(8)], "each once, in order"
 
 
+def test_one_that_raises_stop_iteration_is_no_end_of_the_others(any_session):
+    """The device's `map` takes it for its own end."""
+    any_session("seen = []")
+    task = any_session.task(
+        source="def step(n):\n seen.append(n)\n if n == 3: raise StopIteration\n return n"
+    )
+    task.submit(0).get()
+    futures = [task.submit(n) for n in range(6)]
+    for n, future in enumerate(futures):
+        if n == 3:
+            with pytest.raises(DeviceError, match="StopIteration"):
+                future.get()
+        else:
+            assert future.get() == n
+    assert any_session("seen") == [0, *range(6)], "each once"
+
+
 def test_one_that_is_cancelled_leaves_the_others_alone(counted):
     session, task = counted
     busy(session)
@@ -241,6 +258,22 @@ def test_containers_among_other_values_are_told_as_they_were(any_session):
                 future.get()
         else:
             assert future.get() == (n if n < 3 else [n])
+
+
+def test_any_number_of_arguments_in_any_order(any_session):
+    task = any_session.task(
+        source="def told(a=None, b=None): ran.append(a); return a if b is None else b"
+    )
+    any_session("ran = []")
+    task.submit().get()
+    given = [(), (), (), (1,), (2,), ((3, 4),), (5, 6), (7, (8,)), (9,), (None,), ("x", "y"), ()]
+    futures = [task.submit(*arguments) for arguments in given]
+    answers = [future.get() for future in futures]
+    assert answers == [arguments[-1] if arguments else None for arguments in given]
+    assert any_session("ran") == [
+        None,
+        *(arguments[0] if arguments else None for arguments in given),
+    ]
 
 
 def test_a_call_keeps_its_own_deadline_among_others(manager):

@@ -90,16 +90,18 @@ def test_start_link_1_with_arguments():
 
 
 def test_start_link_1_raises_without_name():
-    with pytest.raises(TypeError):
+    with pytest.raises(InvalidFlags) as caught:
         PartitionSupervisor.start(child(Agent))
+    assert caught.value.code == "missing_name"
     with pytest.raises(InvalidFlags) as caught:
         PartitionSupervisor.start(child(Agent), name=None)
     assert caught.value.code == "invalid_name"
 
 
 def test_start_link_1_raises_without_child_spec():
-    with pytest.raises(TypeError):
+    with pytest.raises(InvalidFlags) as caught:
         PartitionSupervisor.start(name="Foo")
+    assert caught.value.code == "missing_child"
     with pytest.raises(InvalidChildSpec):
         PartitionSupervisor.start(Agent, name="Foo")
 

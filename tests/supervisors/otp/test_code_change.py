@@ -47,11 +47,16 @@ def _change(otp, kind, make):
 
 
 def test_code_change(otp, kind):
+    """Adapted: `reconfigure()` is the upgrade, `child()` stands for OTP's tuple form.
+
+    The faulty flags and specs that OTP's supervisor refuses cannot be made; `ignore`, which changes
+    nothing there, is not to call it.
+    """
     _change(otp, kind, lambda key, shutdown: child(kind, id=key, shutdown=shutdown))
 
 
 def test_code_change_map(otp, kind):
-    """The same with the spec's own constructor."""
+    """Adapted as `code_change`; the spec's own constructor stands for OTP's map form."""
     _change(otp, kind, lambda key, shutdown: ChildSpec(id=key, start=kind, shutdown=shutdown))
 
 
@@ -72,11 +77,16 @@ def _change_simple(otp, kind, make):
 
 
 def test_code_change_simple(otp, kind):
+    """Adapted: `reconfigure()` is the upgrade, and the template is what there must be one of.
+
+    Two of them, OTP's faulty case, cannot be said; children beside a template, and no template, are
+    refused in its place.
+    """
     _change_simple(otp, kind, lambda key, shutdown: child(kind, id=key, shutdown=shutdown))
 
 
 def test_code_change_simple_map(otp, kind):
-    """The same with the spec's own constructor."""
+    """Adapted as `code_change_simple`; the spec's own constructor stands for OTP's map form."""
     _change_simple(
         otp, kind, lambda key, shutdown: ChildSpec(id=key, start=kind, shutdown=shutdown)
     )

@@ -16,10 +16,11 @@ from klemheist.transports.errors import LinkError
 from klemheist.transports.registry import create_link
 from klemheist.transports.repl.agent import Entry
 from klemheist.transports.repl.attach import Attached, Firmware, attach
-from klemheist.transports.repl.conversation import NO_FRAME, Conversation, Do, Outcome, Reply, Step
+from klemheist.transports.repl.conversation import Conversation
 from klemheist.transports.repl.frames import Frame
 from klemheist.transports.repl.lines import Procedure
 from klemheist.transports.repl.procedures import applied, numbered
+from klemheist.transports.repl.steps import NO_FRAME, Do, Outcome, Reply, Step
 
 SECONDS: Final = 10.0
 GRACE: Final = 0.25

@@ -17,8 +17,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from klemheist.transports.repl.attach import Attached, Firmware, attach
-from klemheist.transports.repl.conversation import Conversation, Outcome, Reply, Step
+from klemheist.transports.repl.conversation import Conversation
 from klemheist.transports.repl.lines import Procedure
+from klemheist.transports.repl.steps import Outcome, Reply, Step
 
 VERSION = b"MicroPython v1.27.0-model\r\n"
 RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n"

@@ -12,12 +12,12 @@ import pytest
 from klemheist.transports.repl import agent
 from klemheist.transports.repl.agent import FIRST_TASK, Entry
 from klemheist.transports.repl.attach import attach
-from klemheist.transports.repl.conversation import Do, Step
 from klemheist.transports.repl.frames import FrameKind, call_line
 from klemheist.transports.repl.install import complete, remove
 from klemheist.transports.repl.ladder import Rung, ladder
 from klemheist.transports.repl.lines import Gone, Silent, status
 from klemheist.transports.repl.procedures import free_memory
+from klemheist.transports.repl.steps import Do, Step
 from klemheist.transports.repl.values import decode
 
 from .live import LinkDriver

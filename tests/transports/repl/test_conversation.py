@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from klemheist.transports.repl.conversation import Conversation, Do, Outcome, Step
+from klemheist.transports.repl.conversation import Conversation
 from klemheist.transports.repl.frames import MARK, FrameKind, frame_check
+from klemheist.transports.repl.steps import Do, Outcome, Step
 
 LINE, NUMBER = b"_k(77,8)", 77
 
@@ -150,3 +151,20 @@ def test_a_traceback_without_end_is_kept_only_in_part(talk):
         talk.feed(b"x" * 1000)
     _, reply = sorted_out(talk.feed(b"\x04>"))
     assert len(reply.error) < 20_000
+
+
+@pytest.mark.parametrize("seen", [b"", b"\x04", b"\x04\x04", b"\x04text\x04more"])
+@pytest.mark.parametrize("do", list(Do))
+def test_whatever_a_thread_prints_into_a_burst_any_step_may_follow(talk, seen, do):
+    """Its end marks look like the end of the burst, which then comes behind them."""
+    talk.begin_line(b"first\n")
+    talk.feed(b"OK")
+    talk.end_line()
+    assert talk.listening
+    talk.feed(seen)
+    assert talk.begin(Step(do, b"print(1)" if do is Do.EXECUTE else b"", within=1.0))
+    if do is not Do.EXECUTE:
+        return
+    outcomes = talk.feed(b"\x04\x04>")
+    assert [outcome.write for outcome in outcomes if outcome.write] == [b"print(1)\x04"]
+    assert sorted_out(talk.feed(b"OK1\r\n\x04\x04>"))[1].output == b"1\r\n"

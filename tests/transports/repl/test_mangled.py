@@ -9,13 +9,14 @@ from __future__ import annotations
 import random
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from klemheist.transports.repl import agent
 from klemheist.transports.repl.agent import FIRST_TASK, Entry
-from klemheist.transports.repl.attach import PROBE, soft_reset
+from klemheist.transports.repl.attach import PROBES, soft_reset
 from klemheist.transports.repl.frames import FrameKind, call_line, status_question
 from klemheist.transports.repl.lines import Gone, Silent, status
 from klemheist.transports.repl.procedures import applied, executed, numbered
@@ -338,7 +339,7 @@ def test_a_damaged_description_of_the_board_is_not_believed():
     bad.attach()
     assert bad.down.hit
     assert list(bad.firmware) == list(clean.firmware)
-    assert bad.board.commands.count(PROBE) == 2
+    assert bad.board.commands.count(PROBES[0]) == 2
 
 
 @pytest.mark.parametrize("damaged", [b"*22)", b"*4)", b"*6)", b"*3)", b"*0)", b"*)"])
@@ -369,3 +370,17 @@ def test_a_dead_line_is_silent_and_works_when_it_is_back():
     assert rig.made == []
     assert rig.call(MAKE, 1, "x")[0].text == "'x'"
     assert rig.board.boots == rig.boots
+
+
+@pytest.mark.parametrize("edit", ["dropped", "doubled", "flipped 1", "flipped 4"])
+def test_no_damage_of_what_brings_the_agent_in_one_line_gives_anything_a_name(edit):
+    """What is torn off a name of ours could be a user's: nobody could take it away again."""
+    half = agent.first_half("b00t", 1, 4096)[0]
+    lines = [agent.at_once(half), agent.whole(agent.LATER, "x=1", 7), *PROBES]
+    for line in lines:
+        for place in range(len(line)):
+            names = {"print": lambda *_, **__: None}
+            torn = line[:place] + EDITS[edit](line[place : place + 1]) + line[place + 1 :]
+            with suppress(Exception):
+                exec(torn, names)
+            assert names.keys() <= {"__builtins__", "print", "_k"}, torn

@@ -1,0 +1,31 @@
+"""Results whose type the caller names: `s.execute("get_status()", result_type=dict)` (SES-125)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from klemheist.transports.repl.values import ArgumentError, ResultTypeError
+
+
+def check_type(result_type: object) -> None:
+    """See that a result can be told to be of this type, before anything is sent.
+
+    Raises:
+        ArgumentError: it is no class.
+    """
+    if result_type is not None and not isinstance(result_type, type):
+        raise ArgumentError(f"result_type={result_type!r}: give a class, such as dict, or None")
+
+
+def typed(value: Any, result_type: type[Any] | None) -> Any:
+    """Return a result that is of the type that was asked for.
+
+    Raises:
+        ResultTypeError: it is of another.
+    """
+    if result_type is None or isinstance(value, result_type):
+        return value
+    raise ResultTypeError(
+        f"the result is of type {type(value).__name__}, not {result_type.__name__}; "
+        "the code has run: ask for that type, or let the code return this one"
+    )
