@@ -286,16 +286,23 @@ class Living(BridgedActor):
 
     def _actor_let_through(self, error: BaseException) -> None:
         """What a crash means to others than the actor."""
-        if isinstance(error, KeyboardInterrupt) and self.inline:
-            # A turn on the main thread: the user pressed Ctrl-C, which must not get lost in here.
-            if threading.current_thread() is threading.main_thread():
-                interrupt_after_turns(error)
-        elif self._actor_stops_all(error):
+        if not self._actor_struck(error) and self._actor_stops_all(error):
             pykka.ActorRegistry.stop_all(block=False)
+
+    def _actor_struck(self, error: BaseException) -> bool:
+        """Pass on what a signal's handler has raised in here: whether it did, to all appearances.
+
+        Ctrl-C, or one of the service's own, in a turn on the main thread: it must not get lost.
+        """
+        struck = self.inline and threading.current_thread() is threading.main_thread()
+        struck &= isinstance(error, KeyboardInterrupt) or _is_severe(error)
+        if struck:
+            interrupt_after_turns(error)
+        return struck
 
     def _actor_stops_all(self, error: BaseException) -> bool:
         """Pykka's rule: what is no exception of anybody's ends all actors (DESIGN 8.20)."""
-        return not isinstance(error, (Exception, *CONTAINED)) and not self._actor_supervised
+        return _is_severe(error) and not self._actor_supervised
 
 
 def reason_of(error: BaseException) -> ExitReason:
@@ -306,3 +313,7 @@ def reason_of(error: BaseException) -> ExitReason:
         case Ignore():
             return ExitReason.NORMAL
     return ExitReason.error(error)
+
+
+def _is_severe(error: BaseException) -> bool:
+    return not isinstance(error, (Exception, *CONTAINED))

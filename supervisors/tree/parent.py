@@ -100,6 +100,7 @@ class Parent(Teller):
             ref = launch(start, partial(self._prepare, start.spec, watch), left)
         except BaseException as error:  # noqa: BLE001  a constructor's fault is the child's
             self._then(got.StartFailed(key, None, error))
+            self._actor_struck(error)
             return
         if left and self._leftovers is not None:
             self._leftovers.passed_on(key)

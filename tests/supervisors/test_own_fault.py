@@ -54,3 +54,29 @@ def test_a_supervisor_with_a_bug_crashes_its_children_end_and_it_is_started_anew
     again = tree.child("inner").ref
     assert again is not broken
     assert again.start_child(child(Worker), timeout=5).ref.is_alive()
+
+
+class Struck(BaseException):
+    """What a signal's handler raises, in the midst of whatever the main thread does."""
+
+
+class StruckOnce(Worker):
+    """Is struck in the constructor of its second incarnation."""
+
+    inline = True
+
+    def __init__(self, started):
+        super().__init__()
+        started.append(self)
+        if len(started) == 2:
+            raise Struck
+
+
+def test_what_a_signals_handler_raises_in_a_childs_start_is_the_callers():
+    started = []
+    with Supervisor.start([child(StruckOnce, started, id="worker")]) as tree:
+        with pytest.raises(Struck):
+            tree.child("worker").ref.tell(ValueError("told to"))
+        await_idle(tree)
+        assert tree.child("worker").ref.is_alive()
+    assert len(started) == 3

@@ -159,6 +159,18 @@ def test_ctrl_c_in_an_inline_turn_crashes_the_actor_and_reaches_the_main_thread(
     assert isinstance(ended(ref).exception, KeyboardInterrupt)
 
 
+def test_what_a_signals_handler_raises_in_an_inline_turn_is_the_main_threads():
+    class Struck(BaseException):
+        pass
+
+    bystander, ref = Echo.start(), InlineEcho.start()
+    with pytest.raises(Struck):
+        ref.tell(Struck())
+    assert isinstance(ended(ref).exception, Struck)
+    assert bystander.ask(1, timeout=5) == 1
+    bystander.stop()
+
+
 def test_an_error_in_on_stop_becomes_the_reason(echo):
     class Bad(echo):
         def on_stop(self):
