@@ -69,6 +69,9 @@ class Interrupter:
 
     number: int = signal.SIGINT
     _process: subprocess.Popen[str] = field(init=False)
+    _hears: threading.Thread = field(init=False)
+    """Hears of each signal, where none can strike: on the main thread the news could get lost."""
+    _sent: threading.Event = field(default_factory=threading.Event, init=False)
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -78,20 +81,31 @@ class Interrupter:
             text=True,
             start_new_session=True,
         )
+        self._hears = threading.Thread(target=self._hear, daemon=True)
+        self._hears.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=5.0)
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=5.0)
+        self._hears.join(timeout=5.0)
+
+    def _hear(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as told:
+            for _ in told:
+                self._sent.set()
 
     def after(self, seconds: float) -> None:
         assert self._process.stdin is not None
+        self._sent.clear()
         self._process.stdin.write(f"{seconds}\n")
         self._process.stdin.flush()
 
     def sent(self) -> None:
-        """Wait until it was sent."""
-        assert self._process.stdout is not None
-        self._process.stdout.readline()
+        """Wait until it was sent; it may strike here."""
+        assert self._sent.wait(10.0)
 
 
 @contextmanager
