@@ -14,3 +14,4 @@ with klemheist.SessionManager() as manager:
         s.execute("led = 1", timeout=2.0)
         later = add.submit(20, 22)  # a klemheist.Future: .get(), await, .cancel()
         assert later.get(timeout=2.0) == 42
+        assert add.map(range(100), range(100)) == list(range(0, 200, 2))  # many, together

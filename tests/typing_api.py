@@ -69,6 +69,7 @@ def threads() -> None:
 
             assert_type(add(2, 3), int)
             assert_type(add.submit(2, 3), Future[int])
+            assert_type(add.map([2], [3]), list[int])
             assert_type(s.submit("1 + 1").get(timeout=1.0), Any)
             assert_type(s.execute("1 + 1"), Any)
             assert_type(s.execute("1 + 1", result_type=int), int)
@@ -104,6 +105,7 @@ async def coroutines() -> None:
         assert_type(await add(2, 3), int)
         assert_type(await s.execute("1 + 1", result_type=int), int)
         assert_type(await add.submit(2, 3), int)
+        assert_type(await add.map([2], [3]), list[int])
 
         @s.task
         def count(n: int) -> Iterator[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from klemheist.actors.runtime.future import Future
@@ -22,6 +22,9 @@ class Brain(Protocol):
 
     def submit(self, call: Call) -> Future[Any]:
         """Take a call, from any thread."""
+
+    def submit_all(self, calls: Sequence[Call]) -> list[Future[Any]]:
+        """Take calls of one deadline, from any thread."""
 
     def post(self, fn: Callable[..., object], /, *args: Any) -> object:
         """Run `fn(*args)` as a turn of the actor."""

@@ -7,7 +7,7 @@ deadlines, what the link brings, and the end; `recovery.py` has the way up and b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from threading import current_thread, main_thread
 from typing import Any, ClassVar, Final
@@ -87,6 +87,15 @@ class Device(ShortWay):
         call.future = CallFuture(self.port.present_link, partial(self._cancel_later, call))
         return call.future if self.post(self._admit, call) else self.port.keep(call)
 
+    def submit_all(self, calls: Sequence[Call]) -> list[Future[Any]]:
+        """`submit` several of one deadline, on one turn."""
+        link, cancel = self.port.present_link, self._cancel_later
+        for call in calls:
+            call.future = CallFuture(link, partial(cancel, call))
+        if not self.post(self._admit, *calls):
+            return [self.port.keep(call) for call in calls]
+        return [call.future for call in calls]
+
     def interrupt(self, owner: str) -> None:
         """Send Ctrl-C to what runs for `owner`, as a person at the REPL would; out of turn."""
         call = self._awaited or self._intake.current
@@ -128,8 +137,7 @@ class Device(ShortWay):
 
     def post_lost(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
         """Tell the caller of a call that was still on its way in."""
-        if fn == self._admit:
-            (call,) = args
+        for call in args if fn == self._admit else ():
             lost = LinkLost(f"{call.label}: {self.port.url}: its actor crashed; call again")
             call.future.set_exception(lost)
 
@@ -175,14 +183,18 @@ class Device(ShortWay):
 
     # -- calls -----------------------------------------------------------------------------------
 
-    def _admit(self, call: Call) -> None:
+    def _admit(self, *calls: Call) -> None:
+        """Take calls that came in one go: they have one deadline."""
         if self.port.state in _GONE:
-            gone = LinkLost(f"{self.port.url} is {self.port.state.value}; create a new session")
-            call.future.set_exception(gone)
-        elif self._intake.admit(call):
-            self._next()
-            if not call.future.done():
-                self._watch.by(call.deadline)
+            gone = f"{self.port.url} is {self.port.state.value}; create a new session"
+            for call in calls:
+                call.future.set_exception(LinkLost(gone))
+            return
+        for call in calls:
+            self._intake.admit(call)
+        self._next()
+        if not calls[-1].future.done():
+            self._watch.by(calls[-1].deadline)
 
     def _next(self) -> None:
         """Begin the next call, if the device is up and has nothing to do.

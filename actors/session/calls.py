@@ -18,7 +18,7 @@ from .resources import is_cleaning
 from .status import LIVE, SessionStatus, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from klemheist.actors.device.port import Port
     from klemheist.transports.repl.board import Board
@@ -88,6 +88,14 @@ class SessionCalls(Holdings):
             self.last_used = now
             self._keep(future)
         return future
+
+    def submit_all(self, calls: Sequence[Call], now: float) -> list[Future[Any]]:
+        """`submit` calls of one task, made at `now` (monotonic seconds), in one go."""
+        futures = self.port.submit_all(calls)
+        self.last_used = now
+        for future in futures:
+            self._keep(future)
+        return futures
 
     def cleanup_call(
         self,

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from klemheist.transports.repl.board import Board
     from klemheist.transports.repl.frames import Frame
 
-    from .core import SessionCore
     from .objects import Handle
+    from .task_calls import TaskCalls
 
 _BUILTIN: Final[Mapping[str, type[DeviceError]]] = {
     "AttributeError": DeviceAttributeError,
@@ -63,7 +63,7 @@ class Expression:
 
     def __init__(
         self,
-        core: SessionCore,
+        core: TaskCalls,
         text: str,
         handles: tuple[Handle, ...],
         kind: str = "",
@@ -77,7 +77,7 @@ class Expression:
         """Keeps the session from counting as dropped while it is in use."""
 
     @classmethod
-    def of(cls, core: SessionCore, held: Held, hold: object) -> Expression:
+    def of(cls, core: TaskCalls, held: Held, hold: object) -> Expression:
         """Return the expression that is an object itself."""
         text = f"PO[{core.namespace.number}][{held.handle.number}]"
         return cls(core, text, (held.handle,), held.kind, hold)
@@ -244,7 +244,7 @@ class HasExpression:
     _expression: Expression
 
 
-def root(core: SessionCore, code: str) -> Expression:
+def root(core: TaskCalls, code: str) -> Expression:
     """Return what an expression of the session's namespace gives, to be held.
 
     Raises:
@@ -258,7 +258,7 @@ def root(core: SessionCore, code: str) -> Expression:
 
 
 def passed_to(
-    core: SessionCore, args: tuple[object, ...], kwargs: Mapping[str, object]
+    core: TaskCalls, args: tuple[object, ...], kwargs: Mapping[str, object]
 ) -> Passed | None:
     """Return what says the arguments of a call; None where literals alone say it.
 
@@ -271,7 +271,7 @@ def passed_to(
     return Expression(core, "", ()).called(args, kwargs).between_parentheses
 
 
-def said_by(core: SessionCore, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Passed:
+def said_by(core: TaskCalls, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Passed:
     """Return what says the arguments of a call; see `passed_to`."""
     return passed_to(core, args, kwargs) or (lambda board: encoded(board, args, kwargs))
 

@@ -86,6 +86,13 @@ class Together:
             count -= 1
         return count
 
+    def one(self, args: tuple[Any, ...], board: Board) -> Procedure[Any]:
+        """Make one call."""
+        return self._while_live(partial(self._one, args), board)
+
+    def _one(self, args: tuple[Any, ...], board: Board) -> Procedure[Any]:
+        return self._namespace.call(board, self._source, args, {})
+
     def many(self, board: Board, calls: Sequence[tuple[Any, ...]]) -> Procedure[list[object]]:
         """Make the calls; see `device.batch.Task`."""
         return self._while_live(partial(self._many, calls), board)

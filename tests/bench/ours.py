@@ -121,7 +121,7 @@ def _calls(session: Session, port: Port, rounds: int) -> dict[str, Sample]:
 
 
 def _together(session: Session, rounds: int) -> dict[str, Sample]:
-    """A hundred calls one by one, and as many submitted before the first is awaited."""
+    """A hundred calls one by one, and as many before the first is awaited: by `submit`, by `map`."""
     task = session.task(workload.f)
     task(workload.QUESTION)
 
@@ -133,7 +133,11 @@ def _together(session: Session, rounds: int) -> dict[str, Sample]:
         for future in [task.submit(number) for number in range(AT_ONCE)]:
             future.get()
 
-    acts = {"klemheist: 100 single": single, "klemheist: 100 together": together}
+    acts = {
+        "klemheist: 100 single": single,
+        "klemheist: 100 together": together,
+        "klemheist: 100 mapped": lambda: task.map(range(AT_ONCE)),
+    }
     return in_turn(rounds, {name: lambda act=act: timed(act) for name, act in acts.items()})
 
 

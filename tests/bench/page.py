@@ -29,6 +29,7 @@ ROWS = {
     "the agent's line, beside awaited calls": "the line that it sends, by itself",
     "100 single": "100 task calls, one by one",
     "100 together": "100 task calls, submitted at once",
+    "100 mapped": "100 task calls, by `map`",
     "1 KB": "a result of 1 KB (a string)",
     "write file": "a file written",
     "read file": "a file read",

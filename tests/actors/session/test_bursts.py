@@ -70,7 +70,7 @@ def in_burst(session, port):
             if port.brain.in_burst:
                 return same
         with pytest.raises(DeviceReset):
-            session("raise SystemExit")
+            session("import microbit\nmicrobit.reset()")
     raise AssertionError("no burst in three boots")
 
 
