@@ -121,7 +121,7 @@ def _calls(session: Session, port: Port, rounds: int) -> dict[str, Sample]:
 
 
 def _together(session: Session, rounds: int) -> dict[str, Sample]:
-    """A hundred calls one by one, and as many before the first is awaited: by `submit`, by `map`."""
+    """A hundred calls one by one, by `submit` before the first is awaited, and by `map`."""
     task = session.task(workload.f)
     task(workload.QUESTION)
 
