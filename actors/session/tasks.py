@@ -176,7 +176,16 @@ class AsyncTask(RemoteTask[P, R]):
         )
 
     async def map(self, *iterables: Iterable[Any]) -> list[R]:
-        """`Task.map`, awaited."""
+        """Call it with each of the arguments, as the built-in `map` does; return what they gave.
+
+        For many quick calls: they go to the device together, for a fraction of what single ones
+        take. Each has a deadline of its own, from when it is handed over. The first that fails ends
+        it: those that have not begun are not made.
+
+        Raises:
+            ArgumentError: an argument cannot be sent, or they do not fit.
+            DeviceError: what the first call raised that failed.
+        """
         with self._mapped(iterables) as futures:
             return [await future for future in futures]
 
