@@ -19,7 +19,8 @@ from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.items import Item, reject
 from klemheist.transports.link import DRIVE_SECONDS
 from klemheist.transports.repl.frames import Frame
-from klemheist.transports.repl.procedures import one_line, prepare_bursts
+from klemheist.transports.repl.keeping import prepare_bursts
+from klemheist.transports.repl.procedures import one_line
 
 from .awaited import AwaitedCall
 from .bursts import PAUSE, BurstLine, Bursts, line_of

@@ -20,8 +20,8 @@ from klemheist.actors.sources import Source, body_source, sources_from_text, tas
 from klemheist.transports.repl.values import ArgumentError
 
 from .ledger import EntryKind
+from .namespace import Setup
 from .program import setup_from
-from .remote import Setup
 from .resources import CancelToken, OwnResource
 from .threads import ThreadCleaner, ThreadRecord, launch
 
