@@ -102,6 +102,8 @@ class ShortWay(Talking):
         listening = talk.listening
         if not (listening or talk.at_prompt):  # a burst that is ending by itself
             return None
+        if talk.asked:  # its answer may come first
+            return None
         now, board = port.meter.begin(), port.board
         if (bursts.due(now) and board.burst == board.boot) or listening:
             if listening and bursts.is_over(now):

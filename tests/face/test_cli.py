@@ -388,9 +388,9 @@ def test_code_that_exits_shows_no_boot_and_says_what_happened(capsys):
 
 def test_words_of_a_boot_that_code_prints_are_its_output(capsys):
     assert main(["exec", "print('MPY: soft reboot')"]) == OK
-    assert capsys.readouterr().out.strip() == "MPY: soft reboot"
+    assert capsys.readouterr().out == "MPY: soft reboot\n"
     assert main(["exec", "print('MPY: soft reboot'); 1 / 0"]) == FAILED
-    assert capsys.readouterr().out.splitlines()[0] == "MPY: soft reboot"
+    assert capsys.readouterr().out == "MPY: soft reboot\n"
 
 
 def test_files_that_do_not_stay_are_told_and_those_that_do_are_not(capsys, place, monkeypatch):
