@@ -16,7 +16,7 @@ from . import agent
 from .agent import AGENT_NAMESPACE, Entry
 from .board import Board
 from .frames import Frame, FrameKind, call_line
-from .install import complete
+from .install import complete, drop_bursts
 from .lines import Procedure, must
 from .once import numbered, sent
 from .pieces import TAKEN, built, cut, room
@@ -80,6 +80,9 @@ def _fits(board: Board, need: int) -> Procedure[bool]:
     if not board.cramped:
         return True
     free = yield from free_memory(board)
+    if 0 <= free < need + agent.PARSER and board.burst == board.boot:
+        yield from drop_bursts(board)
+        free = yield from free_memory(board)
     return free < 0 or need + agent.PARSER <= free
 
 
