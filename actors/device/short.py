@@ -19,7 +19,8 @@ from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.items import Item, reject
 from klemheist.transports.link import DRIVE_SECONDS
 from klemheist.transports.repl.frames import Frame
-from klemheist.transports.repl.procedures import one_line, prepare_bursts
+from klemheist.transports.repl.keeping import prepare_bursts
+from klemheist.transports.repl.procedures import one_line
 
 from .awaited import AwaitedCall
 from .bursts import PAUSE, BurstLine, Bursts, line_of
@@ -100,6 +101,8 @@ class ShortWay(Talking):
             return None
         listening = talk.listening
         if not (listening or talk.at_prompt):  # a burst that is ending by itself
+            return None
+        if talk.asked:  # its answer may come first
             return None
         now, board = port.meter.begin(), port.board
         if (bursts.due(now) and board.burst == board.boot) or listening:

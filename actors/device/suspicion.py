@@ -7,11 +7,7 @@ it answer with the raw banner, while a running program takes no notice (DESIGN 7
 
 from __future__ import annotations
 
-from typing import Final
-
 from klemheist.transports.repl.machine import BANNER
-
-QUESTION: Final = b"\x01"
 
 
 class Suspicion:
@@ -24,10 +20,9 @@ class Suspicion:
         self.is_confirmed = False
         """Whether the board has answered."""
 
-    def rise(self) -> bytes:
-        """Begin to suspect; return what to ask the board."""
+    def rise(self) -> None:
+        """Begin to suspect: the board is asked (`Conversation.ask`)."""
         self._tail = b""
-        return QUESTION
 
     def hear(self, output: bytes) -> None:
         """Take output, however it is cut."""

@@ -110,7 +110,8 @@ class Talking(Turns):
         talk = self._talk
         if self._intake.current is not None:
             if talk.busy and not talk.nearly_ended and not talk.unanswered:
-                self._links.write(self._suspicion.rise())
+                self._suspicion.rise()
+                self._links.write(talk.ask())
         elif self.port.state is DeviceState.UP and not self._runner.active:
             self.begin(status(self.port.board), self._looked, patience=PATIENCE)
 

@@ -12,8 +12,9 @@ from klemheist.actors.errors import DeviceError, DeviceMemoryError
 from klemheist.actors.sources import Source
 from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.frames import Frame, FrameKind
+from klemheist.transports.repl.install import drop_bursts
 from klemheist.transports.repl.lines import Procedure
-from klemheist.transports.repl.procedures import drop_bursts, free_memory
+from klemheist.transports.repl.procedures import free_memory
 from klemheist.transports.repl.values import ResultTypeError, decode
 
 _LINE: Final = re.compile(r'^  File "(?P<file>[^"]*)", line (?P<line>\d+)(?:, in (?P<name>.*))?$')

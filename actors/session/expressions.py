@@ -27,7 +27,8 @@ from klemheist.transports.repl.values import (
 
 from . import objects_remote as remote
 from .answers import value_of
-from .remote import Passed, encoded
+from .namespace import encoded
+from .remote import Passed
 
 if TYPE_CHECKING:
     from klemheist.transports.repl.board import Board

@@ -12,8 +12,10 @@ from typing import Final
 from klemheist.transports.errors import DeviceReset
 from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.frames import call_number
+from klemheist.transports.repl.keeping import unbind
 from klemheist.transports.repl.lines import Procedure
-from klemheist.transports.repl.procedures import executed, numbered, sent, unbind
+from klemheist.transports.repl.once import numbered, sent
+from klemheist.transports.repl.procedures import executed
 
 from .answers import Tracer, value_of
 from .files_disk import BLOCK, PRIME, Disk, asked, disk, execute

@@ -20,7 +20,8 @@ from klemheist.transports.repl.agent import AGENT_NAMESPACE, Entry
 from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.frames import Frame, FrameKind, call_number
 from klemheist.transports.repl.lines import Procedure, enter, status
-from klemheist.transports.repl.procedures import applied, sent
+from klemheist.transports.repl.once import sent
+from klemheist.transports.repl.procedures import applied
 from klemheist.transports.repl.steps import Do, Reply, Step
 
 from . import files_disk as disks

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from klemheist.actors.errors import DeviceError, StaleHandle
+from klemheist.actors.errors import AlreadyHeld, DeviceError, StaleHandle
 from klemheist.actors.messages import Cleaned
 from klemheist.actors.operation import Steps, operation
 from klemheist.actors.runtime.future import Future
@@ -20,8 +20,8 @@ from klemheist.actors.sources import Source, body_source, sources_from_text, tas
 from klemheist.transports.repl.values import ArgumentError
 
 from .ledger import EntryKind
+from .namespace import Setup
 from .program import setup_from
-from .remote import Setup
 from .resources import CancelToken, OwnResource
 from .threads import ThreadCleaner, ThreadRecord, launch
 
@@ -192,7 +192,7 @@ def hold_body(
     Args:
         core: the session's.
         body: the statements.
-        name: what errors call it; empty for a number.
+        name: what errors call it, with a number where others have it; empty for a number alone.
         ignore_errors: what the statements raise on the device is not reported.
     """
     ignored = (DeviceError,) if ignore_errors else ()
@@ -201,9 +201,30 @@ def hold_body(
         with suppress(*ignored):
             core.run_at_end(body.pieces, cancel).get()
 
-    key = f"teardown {name or next(_numbers)}"
-    resource = OwnResource("teardown", clean, resource_id=key)
-    core.track(EntryKind.RESOURCE, key, resource)
+    first = f"teardown {name or next(_numbers)}"
+    for key in itertools.chain((first,), (f"{first} {number}" for number in itertools.count(2))):
+        try:
+            core.track(EntryKind.RESOURCE, key, Teardown(body, clean, key))
+        except AlreadyHeld:
+            entry = core.ledger.find(EntryKind.RESOURCE, key)
+            if entry is not None and not isinstance(entry.held, Teardown):
+                raise
+        else:
+            return
+
+
+class Teardown(OwnResource):
+    """Statements that run at the session's end."""
+
+    __slots__ = ("body",)
+
+    def __init__(self, body: Setup, clean: Callable[[CancelToken], None], key: str) -> None:
+        super().__init__("teardown", clean, resource_id=key)
+        self.body = body
+
+    def renews(self, known: object) -> bool:
+        """Whether it is the same one, defined anew: the same lines from the same place."""
+        return isinstance(known, Teardown) and known.body.pieces == self.body.pieces
 
 
 def source_of(function: Callable[..., Any] | None, source: str | None) -> Source:

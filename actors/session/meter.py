@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 from klemheist.actors.errors import BudgetExceeded, CapabilityError, DeviceError
 from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.install import complete
+from klemheist.transports.repl.keeping import unbind
 from klemheist.transports.repl.lines import Procedure
-from klemheist.transports.repl.procedures import evaluated, free_memory, unbind
+from klemheist.transports.repl.procedures import evaluated, free_memory
 from klemheist.transports.repl.values import ResultTypeError
 
 if TYPE_CHECKING:

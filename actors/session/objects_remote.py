@@ -12,8 +12,10 @@ from klemheist.actors.errors import CapabilityError, DeviceError
 from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.frames import Frame, FrameKind
 from klemheist.transports.repl.install import complete
+from klemheist.transports.repl.keeping import unbind
 from klemheist.transports.repl.lines import Procedure
-from klemheist.transports.repl.procedures import evaluated, executed, numbered, unbind
+from klemheist.transports.repl.once import numbered
+from klemheist.transports.repl.procedures import evaluated, executed
 
 from .answers import Tracer, value_of
 

@@ -6,7 +6,7 @@ from klemheist.actors.sources import check_syntax, split_statements
 
 from .answers import Place
 from .names import check_code
-from .remote import Piece
+from .namespace import Piece
 
 
 def pieces_of(code: str, filename: str = "<code>") -> tuple[Piece, ...]:

@@ -20,7 +20,7 @@ from klemheist.actors.sources import Source, body_source, split_statements, task
 from klemheist.transports.repl.values import ArgumentError, encode
 
 from .answers import Place
-from .remote import Piece, Setup
+from .namespace import Piece, Setup
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -9,7 +9,7 @@ from klemheist.transports.repl.values import ArgumentError
 from .calls import SessionCalls
 from .cleanup import failures
 from .names import check_code, check_names
-from .remote import Piece, Setup
+from .namespace import Piece, Setup
 from .resources import CancelToken
 from .timesync import TimeSync, compare_clocks
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .claims import Claims
     from .core import SessionCore
     from .ledger import Journal
-    from .remote import Numbers
+    from .namespace import Numbers
 
 
 class Spawn(Protocol):

@@ -15,10 +15,12 @@ from klemheist.transports.repl.agent import Entry
 from klemheist.transports.repl.attach import has_threads, soft_reset
 from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.lines import Gone, Procedure
-from klemheist.transports.repl.procedures import evaluated, executed, numbered
+from klemheist.transports.repl.once import numbered
+from klemheist.transports.repl.procedures import evaluated, executed
 
 from .answers import value_of
-from .remote import Namespace, encoded
+from .namespace import encoded
+from .remote import Namespace
 
 FINISHED: Final = -1
 """What a step returns when the generator came to its end."""

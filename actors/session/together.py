@@ -22,7 +22,8 @@ from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.frames import FrameKind
 from klemheist.transports.repl.install import complete
 from klemheist.transports.repl.lines import Procedure
-from klemheist.transports.repl.procedures import evaluated, executed, numbered, one_line
+from klemheist.transports.repl.once import numbered
+from klemheist.transports.repl.procedures import evaluated, executed, one_line
 from klemheist.transports.repl.values import ResultTypeError, decode
 
 from .answers import value_of

@@ -246,7 +246,8 @@ class SessionView:
     def teardown(self, function: F | None = None, /, *, ignore_errors: bool = False) -> Any:
         """Decorate a function whose body runs at the namespace's top level at the session's end.
 
-        One of the same name takes the place of the first, as a task does that is defined anew.
+        Others of the same name run as well, the last one first. Only the very same definition,
+        executed again (a notebook's cell, say), is one teardown.
 
         Args:
             function: the function; given by the bare decorator.

@@ -35,7 +35,7 @@ def run(stay: Stay, args: Namespace) -> int:
 
 def _tell(stay: Stay, story: Story) -> None:
     with story.timed("device opened and probed"):
-        port = stay.manager.device(stay.url)
+        port = stay.port
     here = port.require()
     story.tell(f"{stay.place} is a {here.platform} with {here.free_memory} bytes free")
     tools = kit(here.platform)

@@ -7,8 +7,9 @@ from contextlib import suppress
 from typing import Self
 
 from klemheist import Capabilities, CapabilityError, DeviceReset, Session, SessionManager
+from klemheist.actors.device.port import Port
 from klemheist.config import Config
-from klemheist.transports.sim.interpreter import VERSION, is_fetched
+from klemheist.transports.sim.interpreter import SIZE, VERSION, is_fetched
 from klemheist.transports.url import hide_password
 
 BOOTS = b"MPY: soft reboot"
@@ -66,9 +67,15 @@ class Stay:
             )
 
     @property
+    def port(self) -> Port:
+        """The present device."""
+        tell_fetch(self.url)
+        return self.manager.device(self.url)
+
+    @property
     def capabilities(self) -> Capabilities:
         """What the present device can do."""
-        return self.manager.device(self.url).require()
+        return self.port.require()
 
     def execute(self, code: str, *, timeout: float | None = None) -> object:
         """Run code in the session, printing what it prints as it comes, byte for byte."""
@@ -121,7 +128,8 @@ def tell_fetch(url: str) -> None:
     """Say what a first command on the embedded board waits for: nothing else shows it."""
     if url.startswith("sim:") and not is_fetched():
         print(
-            f"klemheist: fetching MicroPython {VERSION} with npm, once; this may take a minute",
+            f"klemheist: fetching MicroPython {VERSION} ({SIZE // 1000} KB) with npm, once; "
+            "this may take a minute",
             file=sys.stderr,
         )
 

@@ -14,7 +14,7 @@ from klemheist.actors.device.port import Port
 from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.operation import shielded
 from klemheist.actors.session.claims import Claim, Claims
-from klemheist.actors.session.remote import Numbers
+from klemheist.actors.session.namespace import Numbers
 from klemheist.supervisors.core.child import Restart, child
 from klemheist.transports.errors import LinkLost
 from klemheist.transports.ports import Finder

@@ -8,7 +8,7 @@ from typing import Any
 
 from klemheist.transports.repl.board import DEFAULT_CREDIT
 from tests.bench import credit
-from tests.bench.tree import Line
+from tests.bench.limits import Line, data, table
 from tests.faults.endurance import LOST, endure
 
 BOARDS = ("sim:", "microbit:")
@@ -56,13 +56,7 @@ def render(found: Endurance) -> list[str]:
     return [
         "## Endurance",
         "",
-        "| | found | at most | |",
-        "|---|--:|--:|---|",
-        *(
-            f"| {line.what} | {line.value:.0f} {line.unit} | {line.goal:g} {line.unit} "
-            f"| {'met' if line.met else '**missed**'} |"
-            for line in found.lines
-        ),
+        *table(found.lines),
         "",
         HOW,
         *credit.render(found.windows),
@@ -72,10 +66,7 @@ def render(found: Endurance) -> list[str]:
 def as_data(found: Endurance) -> dict[str, Any]:
     """Return all figures, for `--json`."""
     return {
-        "endurance": [
-            {"what": line.what, "found": line.value, "unit": line.unit, "limit": line.goal}
-            for line in found.lines
-        ],
+        "endurance": data(found.lines),
         "bytes in flight": [
             {"window": each.size, "line": each.each, "sent": each.sent, "lost": each.lost}
             for each in found.windows

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from klemheist.transports.sim import find_node
 from klemheist.transports.sim.interpreter import VERSION
 from tests.bench.goals import beyond_round_trips, goals
+from tests.bench.limits import verdict
 from tests.bench.plan import FILE_BYTES
 
 if TYPE_CHECKING:
@@ -158,8 +159,7 @@ def _goal_table(found: list[Goal]) -> list[str]:
     lines = ["| board | goal | at most | found | |", "|---|---|--:|--:|---|"]
     for goal in found:
         value = "" if goal.found is None else f"{goal.found:.3g} {goal.unit}"
-        met = "met" if goal.is_met else "**missed**"
-        met = "not measured" if goal.found is None else met
+        met = "not measured" if goal.found is None else verdict(goal.is_met)
         lines.append(
             f"| `{goal.board}` | {goal.text} | {goal.limit:g} {goal.unit} | {value} | {met} |"
         )

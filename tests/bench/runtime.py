@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from klemheist.actors.runtime import rest
 from tests.bench import actors, tree
+from tests.bench.limits import Line, data, table, verdict
 from tests.bench.page import seconds
 
 IDLE_LIMIT = 1536
@@ -59,7 +60,7 @@ class Runtime:
     thespian: list[Beside] = field(default_factory=list)
     idle_bytes: float = 0.0
     idle_start: float = 0.0
-    lines: list[tree.Line] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
 
 
 def measure(*, quick: bool) -> Runtime:
@@ -100,13 +101,7 @@ def render(found: Runtime) -> list[str]:
         "",
         "## Trees",
         "",
-        "| | found | at most | |",
-        "|---|--:|--:|---|",
-        *(
-            f"| {line.what} | {line.value:.3g} {line.unit} | {line.goal:g} {line.unit} "
-            f"| {_met(line.met)} |"
-            for line in found.lines
-        ),
+        *table(found.lines),
         "",
         HOW,
     ]
@@ -131,16 +126,13 @@ def as_data(found: Runtime) -> dict[str, Any]:
             {"what": row.what, "klemheist": row.ours, "thespian": row.theirs, "unit": row.unit}
             for row in found.thespian
         ],
-        "trees": [
-            {"what": line.what, "found": line.value, "unit": line.unit, "limit": line.goal}
-            for line in found.lines
-        ],
+        "trees": data(found.lines),
     }
 
 
 def _row(row: actors.Row) -> str:
     ours, theirs = (_time(actors.at(each, row.percentile)) for each in (row.ours, row.theirs))
-    goal, met = ("", "") if row.goal is None else (f"{row.goal:g}", _met(row.met))
+    goal, met = ("", "") if row.goal is None else (f"{row.goal:g}", verdict(row.met))
     return f"| {row.what} | {ours} | {theirs} | {row.ratio:.3g} | {goal} | {met} |"
 
 
@@ -149,8 +141,8 @@ def _time(value: float) -> str:
 
 
 def _idle(found: Runtime) -> list[str]:
-    size = _met(found.idle_bytes <= IDLE_LIMIT)
-    start = _met(found.idle_start <= START_LIMIT)
+    size = verdict(found.idle_bytes <= IDLE_LIMIT)
+    start = verdict(found.idle_start <= START_LIMIT)
     return [
         f"- An idle actor takes {found.idle_bytes:.0f} bytes (at most {IDLE_LIMIT}: {size}).",
         f"- All of them start in {found.idle_start:.2f} s (at most {START_LIMIT:g}: {start}).",
@@ -173,7 +165,3 @@ def _thespian(found: list[Beside]) -> list[str]:
 
 def _value(value: float, unit: str) -> str:
     return _time(value) if unit == "s" else f"{value:.0f} {unit}"
-
-
-def _met(good: bool) -> str:
-    return "met" if good else "**missed**"

@@ -7,7 +7,6 @@ once.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import sys
 import tracemalloc
@@ -16,8 +15,8 @@ from time import process_time
 from typing import TYPE_CHECKING, Any
 
 from klemheist import Resource, SessionManager, SessionOptions
+from tests.bench.limits import Line, data, main, table
 from tests.bench.memory_link import MemoryLink, memory_links
-from tests.bench.tree import Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -149,42 +148,16 @@ def render(found: list[Line]) -> list[str]:
     return [
         "## Sessions, in bytes and CPU",
         "",
-        "| | found | at most | |",
-        "|---|--:|--:|---|",
-        *(
-            f"| {line.what} | {_number(line.value)} {line.unit} | {line.goal:g} {line.unit} "
-            f"| {'met' if line.met else '**missed**'} |"
-            for line in found
-        ),
+        *table(found),
         "",
         HOW,
     ]
 
 
-def _number(value: float) -> str:
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
 def as_data(found: list[Line]) -> dict[str, Any]:
     """Return all figures, for `--json`."""
-    return {
-        "sessions": [
-            {"what": line.what, "found": line.value, "unit": line.unit, "limit": line.goal}
-            for line in found
-        ]
-    }
-
-
-def main() -> int:
-    """Print every number; 1 if one misses its goal."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scale", type=float, default=1.0, help="smaller and quicker")
-    missed = 0
-    for line in lines(parser.parse_args().scale):
-        print(line, flush=True)
-        missed += not line.met
-    return int(missed > 0)
+    return {"sessions": data(found)}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, lines))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.bench import credit, endurance
-from tests.bench.tree import Line
+from tests.bench.limits import Line
 
 
 def test_a_micro_bit_loses_nothing_within_the_credit():

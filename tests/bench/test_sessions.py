@@ -9,8 +9,8 @@ import pytest
 from klemheist import SessionManager, SessionOptions
 from tests.bench import ours, sessions
 from tests.bench.channel import start_seconds
+from tests.bench.limits import Line
 from tests.bench.memory_link import memory_links
-from tests.bench.tree import Line
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 

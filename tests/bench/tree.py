@@ -7,20 +7,19 @@ processor time of one depends on how many there are.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from statistics import median
 from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
 from klemheist.actors.runtime import Actor
 from klemheist.supervisors import DynamicSupervisor, Supervisor, child
+from tests.bench.limits import Line, main
 from tests.bench.timing import Sample, quiet_gc
 from tests.supervisors.crash_round import GROWTH
 
@@ -42,25 +41,6 @@ STOP_GOAL = 5.0
 CONSTANT = 2.0
 """How much more processor time one child may cost among `MANY` than among `FEW`: what does not fit
 the caches, and the garbage collector's share; not growth."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One number and what it must not exceed."""
-
-    what: str
-    value: float
-    unit: str
-    goal: float
-
-    @property
-    def met(self) -> bool:
-        """Whether it is within its goal."""
-        return self.value <= self.goal
-
-    def __str__(self) -> str:
-        sign = "met" if self.met else "MISSED"
-        return f"{self.what:52} {self.value:9.3f} {self.unit:3}  at most {self.goal:g}: {sign}"
 
 
 class Idle(Actor):
@@ -186,16 +166,5 @@ def crashes(count: int) -> Iterator[Line]:
     yield Line(f"{what}: growth", found["growth"] / 1e6, "MB", GROWTH / 1e6)
 
 
-def main() -> int:
-    """Print every number; 1 if one misses its goal."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scale", type=float, default=1.0, help="smaller and quicker")
-    missed = 0
-    for line in lines(parser.parse_args().scale):
-        print(line, flush=True)
-        missed += not line.met
-    return int(missed > 0)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, lines))

@@ -388,9 +388,9 @@ def test_code_that_exits_shows_no_boot_and_says_what_happened(capsys):
 
 def test_words_of_a_boot_that_code_prints_are_its_output(capsys):
     assert main(["exec", "print('MPY: soft reboot')"]) == OK
-    assert capsys.readouterr().out.strip() == "MPY: soft reboot"
+    assert capsys.readouterr().out == "MPY: soft reboot\n"
     assert main(["exec", "print('MPY: soft reboot'); 1 / 0"]) == FAILED
-    assert capsys.readouterr().out.splitlines()[0] == "MPY: soft reboot"
+    assert capsys.readouterr().out == "MPY: soft reboot\n"
 
 
 def test_files_that_do_not_stay_are_told_and_those_that_do_are_not(capsys, place, monkeypatch):
@@ -416,13 +416,15 @@ def test_a_broken_configuration_is_told_with_what_to_do(capsys, place):
     assert capsys.readouterr().err.strip().endswith("; correct it, or move the file away")
 
 
-def test_the_first_fetch_is_told_and_npm_s_reason_too(capsys, place, monkeypatch):
+@pytest.mark.parametrize("argv", [["exec", "1"], ["demo"], ["demo", "--json"]], ids=" ".join)
+def test_the_first_fetch_is_told_and_npm_s_reason_too(capsys, place, monkeypatch, argv):
     monkeypatch.setenv("KLEMHEIST_CACHE", str(place / "cache"))
     monkeypatch.setenv("npm_config_cache", str(place / "npm"))
     monkeypatch.setenv("npm_config_fetch_retries", "0")
     for name in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9/")
-    assert main(["exec", "1"]) == FAILED
+    assert main(argv) == FAILED
     said = capsys.readouterr().err
-    assert "fetching MicroPython" in said
+    assert said.count("fetching MicroPython") == 1
+    assert "(221 KB)" in said
     assert "ECONNREFUSED 127.0.0.1:9" in said

@@ -278,6 +278,12 @@ def test_several_processes_may_fetch_at_once(tmp_path):
     assert sorted(path.name for path in home.iterdir()) == ["micropython.mjs", "micropython.wasm"]
 
 
+def test_the_size_that_is_told_is_that_of_the_package(tmp_path):
+    found = node.find_node()
+    package = interpreter._fetch(node.find_npm(found), found, tmp_path, timeout=60.0)
+    assert package.stat().st_size == interpreter.SIZE
+
+
 def test_a_package_that_is_not_the_published_one_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(interpreter, "cache_folder", lambda: tmp_path)
     package = tmp_path / "x.tgz"

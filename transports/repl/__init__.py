@@ -6,7 +6,8 @@
     values        Python values <-> the text of arguments and results
     agent         what runs on the device (device_values: its half of the values)
     conversation  one step at a time with a device
-    procedures    attaching, calling, leaving, as generators of steps
+    procedures    calls of any length, as generators of steps (once: one line, at most once)
+    keeping       what the agent keeps for sessions, and gives back
     ladder        the way back from a fault
 
 Import names from their modules.

@@ -16,7 +16,8 @@ from .board import Board
 from .frames import COUNTS, PRIME, STRIDE, Frame, FrameKind, call_line
 from .install import arrive
 from .lines import Procedure, exchange
-from .procedures import answered, evaluated
+from .once import answered
+from .procedures import evaluated
 from .steps import KEYBOARD_INTERRUPT, NO_FRAME, Reply
 
 _ENTRY: Final = 0

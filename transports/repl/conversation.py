@@ -59,6 +59,11 @@ class Conversation:
         return self.machine.state is State.IDLE
 
     @property
+    def asked(self) -> bool:
+        """Whether the answer to `ask` may come yet, behind the step that it was asked under."""
+        return self.machine.questions > 0
+
+    @property
     def listening(self) -> bool:
         """Whether a burst is under way, and the device waits for its next line."""
         return self.machine.state is State.LISTENING
@@ -97,6 +102,10 @@ class Conversation:
                 self.machine.call()
             return LEAVE
         return self._ask(step)
+
+    def ask(self) -> bytes:
+        """Ask under a step whether the prompt is there; see `ReplMachine.ask`."""
+        return self.machine.ask()
 
     def begin_line(self, line: bytes) -> bytes:
         """Begin a call of a burst, and the burst where none is; return the bytes to send.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from . import agent
+from . import agent, burst
 from .agent import Way
 from .board import Board
 from .lines import ATTEMPTS, Full, Gone, Procedure, Silent, exchange, must
@@ -187,6 +187,14 @@ def _executed(lines: list[bytes], says: bytes) -> Procedure[None]:
         if says in reply.output.split():
             return
     raise Silent("the agent does not arrive undamaged")
+
+
+def drop_bursts(board: Board) -> Procedure[None]:
+    """Take what bursts need off a small heap: there is better use for its room, in this boot."""
+    if board.cramped and board.tried == board.boot:
+        board.burst = ""
+        for line in burst.DROP:
+            yield from exchange(line)
 
 
 def remove() -> Procedure[None]:

@@ -21,6 +21,9 @@ REBOOT: Final = b"soft reboot"
 FRIENDLY: Final = b"\n>>> "
 END: Final = b"\x04"
 INTERRUPT: Final = b"\x03"
+QUESTION: Final = b"\x01"
+ANSWER: Final = BANNER + b"\r\n>"
+"""What the raw prompt says to a question."""
 ENTER: Final = b"\r\x03\x01"
 ASK_PASTE: Final = b"\x05A\x01"
 KEPT_TAIL: Final = len(BANNER)
@@ -65,13 +68,31 @@ _MARKS: Final[dict[State, tuple[tuple[bytes, Token], ...]]] = {
 """The marks that each state looks for; a state without marks takes all bytes as text."""
 
 
+_MARKS_ASKED: Final[dict[State, tuple[tuple[bytes, Token], ...]]] = {
+    state: ((ANSWER, Token.ASIDE), *(each for each in _MARKS.get(state, ()) if each[0] != BANNER))
+    for state in (State.IDLE, State.SENT, State.ASKED, State.BOOTING)
+}
+"""The same while a question is open: it is answered before anything that was sent after it."""
+
+
 class ReplMachine:
     """One device's conversation; every method returns at once."""
 
-    __slots__ = ("_credit", "_following", "_partial", "_pending", "_tail", "_window", "state")
+    __slots__ = (
+        "_credit",
+        "_following",
+        "_partial",
+        "_pending",
+        "_tail",
+        "_window",
+        "questions",
+        "state",
+    )
 
     def __init__(self) -> None:
         self.state = State.LOST
+        self.questions = 0
+        """Those of `ask` that may still be answered."""
         self._partial = b""  # the beginning of a mark at the end of the last piece
         self._tail = b""  # the end of the text so far, for signs cut in two
         self._pending = memoryview(b"")  # what is still to be pasted
@@ -106,6 +127,14 @@ class ReplMachine:
         """Send no more of the commands that follow."""
         del self._following[self.state is not State.SENT :]
 
+    def ask(self) -> bytes:
+        """Ask under a command whether the prompt is there; its answer behind it is no text.
+
+        A program takes no notice. Where the board has booted the answer comes amid the text.
+        """
+        self.questions += 1
+        return QUESTION
+
     def paste(self, source: bytes) -> bytes:
         """Ask for raw paste and send `source` under its flow control, `WRITE` by `WRITE`.
 
@@ -137,11 +166,12 @@ class ReplMachine:
     def forget(self) -> None:
         """Drop what is known of the order: the link is new, or broke."""
         self._act(Token.FORGET)
-        self._tail = b""
+        self._tail = self._partial = b""
 
     def _act(self, token: Token) -> None:
+        if self.state is not State.IDLE:  # there it may be half an answer, of which more comes
+            self._partial = b""
         self.state = move(self.state, token)
-        self._partial = b""
         self._pending = memoryview(b"")
         self._following = []
 
@@ -150,6 +180,7 @@ class ReplMachine:
         if self.state is not State.SENT or self._partial:
             return False
         self.state = State.RUNNING
+        self.questions = 0
         return True
 
     def finish(self) -> None:
@@ -175,7 +206,7 @@ class ReplMachine:
 
     def _take_mark(self, data: bytes, events: list[Event]) -> bytes:
         """Consume up to and with the next mark, or all of it as text."""
-        marks = _MARKS.get(self.state, ())
+        marks = self._marks()
         at, mark, token = len(data), b"", None
         for candidate, its_token in marks:
             found = data.find(candidate, 0, at + len(candidate))
@@ -191,10 +222,18 @@ class ReplMachine:
         self._step(token, events)
         return data[at + len(mark) :]
 
+    def _marks(self) -> tuple[tuple[bytes, Token], ...]:
+        if self.questions and self.state in _MARKS_ASKED:
+            return _MARKS_ASKED[self.state]
+        return _MARKS.get(self.state, ())
+
     def _step(self, token: Token, events: list[Event]) -> None:
         before = self.state
         self.state = after = move(before, token)
-        if after is State.RUNNING:
+        if token is Token.ASIDE:
+            self.questions -= 1
+        elif after is State.RUNNING:
+            self.questions = 0  # a program has read them
             if before is State.PASTING:
                 self._pending = memoryview(b"")
                 events.append(Event(Kind.WRITE, END))

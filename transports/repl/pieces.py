@@ -68,6 +68,8 @@ def built(value: Any, credit: int) -> Iterator[tuple[Entry, tuple[object, ...]]]
 
 def room(value: Any) -> int:
     """Return the bytes that a value takes on a board of 32 bits and blocks of 16, about."""
+    if not value and type(value) is not list:  # all that are empty are one constant
+        return 0
     if type(value) in (str, bytes):
         return _BLOCK + _blocks(len(value) + 1)
     if type(value) in (list, tuple):

@@ -77,6 +77,7 @@ class Token(Enum):
     SIZE = auto()  # the two bytes of the window
     REBOOT = auto()  # soft reboot
     FINISHED = auto()  # ours: the last byte of a paste is written
+    ASIDE = auto()  # the answer to what the prompt was asked under the command before
 
 
 OURS: Final = frozenset(
@@ -120,6 +121,7 @@ MOVES: Final[dict[tuple[State, Token], State]] = {
     (S.IDLE, T.RESET): S.BOOTING,
     (S.BOOTING, T.REBOOT): S.BOOTED,
     (S.BOOTED, T.BANNER): S.GREETED,
+    **{(state, T.ASIDE): state for state in (S.IDLE, S.SENT, S.ASKED, S.BOOTING)},
 }
 
 

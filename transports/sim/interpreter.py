@@ -23,6 +23,8 @@ PACKAGE = "@micropython/micropython-webassembly-pyscript"
 VERSION = "1.27.0"
 SHA512 = "DnXx4EqxgkeaFESrS3uKrL7mLMk4mRTd0mMzaOd3HUSiZUOAE7t11uLnjf3ftF87N2xm4knHnWEKcVK4IYIUDA=="
 """Of the package file, in base64: what makes a cache, a mirror or a proxy trustworthy."""
+SIZE = 221_541
+"""Its bytes: what a first use of the embedded board downloads."""
 
 _MEMBERS = ("micropython.mjs", "micropython.wasm")
 _MIN_SECONDS = 60.0

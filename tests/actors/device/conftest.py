@@ -17,7 +17,9 @@ from klemheist.actors.device.facts import DeviceEvent
 from klemheist.actors.device.port import Port
 from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.runtime.timers import TIMERS
-from klemheist.actors.session.remote import Namespace, Numbers, Place
+from klemheist.actors.session.answers import Place
+from klemheist.actors.session.namespace import Numbers
+from klemheist.actors.session.remote import Namespace
 from klemheist.transports.ports import Finder
 from klemheist.transports.registry import create_link
 from klemheist.transports.repl import ladder

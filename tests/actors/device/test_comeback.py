@@ -121,6 +121,18 @@ def test_a_program_that_prints_a_friendly_prompt_is_not_taken_for_a_boot(shared)
     assert shared.run("1") == 1
 
 
+@pytest.mark.parametrize("url", ["sim:", "microbit:"])
+@pytest.mark.parametrize("after", ["'here'", "len('" + 200 * "x" + "')"], ids=["short", "long"])
+def test_the_answer_to_our_question_is_nobodys_output(make_rig, url, after):
+    rig, heard = make_rig(url).up(), []
+    before = len(rig.events)
+    rig.run("print('soft reboot') or __import__('time').sleep(0.3)", on_output=heard.append)
+    assert rig.run(after, on_output=heard.append) == eval(after)
+    assert b"".join(heard).splitlines() == [b"soft reboot"]
+    told = [event.kind for event in rig.events[before:]]
+    assert not {"output", "recovering", "reset"} & set(told)
+
+
 def test_a_board_that_hangs_and_comes_alive_goes_on_in_the_same_boot(make_rig):
     rig = make_rig("microbit:")
     rig.port.ready.get(timeout=SECONDS)

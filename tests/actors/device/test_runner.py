@@ -6,7 +6,7 @@ import pytest
 
 from klemheist.actors.device.debts import MOST_TRIES, Debt, Debts
 from klemheist.actors.device.runner import GRACE, Runner
-from klemheist.actors.device.suspicion import QUESTION, Suspicion
+from klemheist.actors.device.suspicion import Suspicion
 from klemheist.actors.device.watch import Watch
 from klemheist.actors.runtime.clock import ManualClock
 from klemheist.actors.runtime.timers import Timers
@@ -173,7 +173,7 @@ def test_a_stopped_watch_never_checks(clock):
 @pytest.mark.parametrize("cut", range(len(BANNER) + 1))
 def test_the_answer_to_a_suspicion_is_found_however_it_is_cut(cut):
     suspicion = Suspicion()
-    assert suspicion.rise() == QUESTION
+    suspicion.rise()
     suspicion.hear(b"\r\n" + BANNER[:cut])
     suspicion.hear(BANNER[cut:] + b"\r\n>")
     assert suspicion.is_confirmed

@@ -433,6 +433,16 @@ def test_where_room_is_short_a_deployment_gets_that_of_the_bursts(unhurried, mon
         assert [same(number) for number in range(30)] == list(range(30))
 
 
+def test_where_room_is_short_a_long_argument_gets_that_of_the_bursts(unhurried):
+    """Else it was refused or not by how quick the calls before it were: only then there are any."""
+    value = [[1, "abcdefgh", ()]] * 25 + ["y" * 70]
+    with a_session("microbit:") as (session, port):
+        same = in_burst(session, port)
+        assert same(value) == value
+        assert port.board.burst == ""
+        assert [same(number) for number in range(30)] == list(range(30))
+
+
 def test_a_long_answer_comes_beside_bursts_and_no_call_runs_twice(unhurried):
     with a_session("microbit:") as (session, port):
         same = in_burst(session, port)

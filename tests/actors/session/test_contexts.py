@@ -12,6 +12,7 @@ from klemheist import (
     DeviceReset,
     Program,
     Resource,
+    ResourceCleanupError,
     SessionClosed,
     SessionManager,
     SessionOptions,
@@ -209,3 +210,29 @@ def test_teardowns_have_their_turn_among_all_cleanups_last_registered_first(mana
 
         s.resources.register_resource(Resource("late", tell))
     assert seen == [[], ["teardown"]]
+
+
+def test_teardowns_of_the_same_name_all_run_and_the_same_one_defined_anew_runs_once(manager):
+    session = manager.create_session("sim:")
+    output = session.output()
+
+    @session.teardown
+    def leave():
+        print("first")
+
+    for _ in range(2):
+
+        @session.teardown
+        def leave():  # noqa: F811
+            print("second")
+
+    @session.teardown
+    def leave():  # noqa: F811
+        raise ValueError("third")
+
+    assert [each.resource_id for each in session.resources.get_active_resources()] == [
+        *("teardown leave", "teardown leave 2", "teardown leave 3")
+    ]
+    with pytest.raises(ResourceCleanupError, match="1 of 3"):
+        session.close()
+    assert b"".join(output).split() == [b"second", b"first"]

@@ -11,7 +11,7 @@ from loguru import logger
 from klemheist import AsyncSession, Session, SessionClosed, SessionManager, SessionOptions
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.session.core import SessionCore
-from klemheist.actors.session.remote import Numbers
+from klemheist.actors.session.namespace import Numbers
 from klemheist.supervisors.manager.idle import AT_ONCE, IdleWatch
 
 PARTS = ("program", "resources", "files", "executor", "device")

@@ -19,7 +19,8 @@ from klemheist.transports.repl.attach import Attached, Firmware, attach
 from klemheist.transports.repl.conversation import Conversation
 from klemheist.transports.repl.frames import Frame
 from klemheist.transports.repl.lines import Procedure
-from klemheist.transports.repl.procedures import applied, numbered
+from klemheist.transports.repl.once import numbered
+from klemheist.transports.repl.procedures import applied
 from klemheist.transports.repl.steps import NO_FRAME, Do, Outcome, Reply, Step
 
 SECONDS: Final = 10.0

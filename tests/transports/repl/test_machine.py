@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from klemheist.transports.repl.machine import Event, Kind, ReplMachine
+from klemheist.transports.repl.machine import ANSWER, Event, Kind, ReplMachine
 from klemheist.transports.repl.table import State
 
 from .model import ModelBoard
@@ -280,3 +280,69 @@ def test_what_follows_is_checked_before_anything_is_sent():
     machine = ReplMachine()
     with pytest.raises(ValueError, match="bytes 1 to 4"):
         machine.execute(b"a", (b"\x04",))
+
+
+# --- a question under a command, and its answer behind it ---
+
+
+def asked(times=1):
+    """A machine at its prompt, which was asked under the command before."""
+    machine = at_prompt()
+    machine.execute(b"a")
+    machine.feed(b"OKMPY: soft reboot\r\n")
+    for _ in range(times):
+        assert machine.ask() == b"\x01"
+    assert machine.feed(b"\x04\x04>") == [Event(Kind.ENDED)]
+    return machine
+
+
+NEXT = {
+    "a command": (lambda machine: machine.execute(b"b"), b"OK", [Kind.ACCEPTED]),
+    "a paste": (lambda machine: machine.paste(b"b"), b"R\x01\x10\x00", [Kind.WRITE]),
+    "a soft reset": (ReplMachine.soft_reset, b"soft reboot", [Kind.REBOOT]),
+}
+
+
+@pytest.mark.parametrize(("act", "said", "found"), NEXT.values(), ids=NEXT)
+@pytest.mark.parametrize("cut", range(len(ANSWER) + 1))
+def test_the_answer_to_a_question_is_no_output_whatever_was_sent_after_it(cut, act, said, found):
+    machine = asked()
+    assert machine.feed(ANSWER[:cut]) == []
+    act(machine)
+    events = [event for byte in ANSWER[cut:] + said for event in machine.feed(bytes((byte,)))]
+    assert kinds(events) == found
+
+
+def test_nor_is_it_where_the_prompt_is_asked_for_meanwhile():
+    machine = asked()
+    machine.enter()
+    assert kinds(machine.feed(ANSWER * 2)) == [Kind.TEXT, Kind.READY]
+    assert machine.state is State.IDLE
+
+
+def test_each_question_has_one_answer_and_the_same_words_behind_it_are_output():
+    machine = asked(2)
+    assert machine.feed(ANSWER * 2) == []
+    assert machine.feed(ANSWER) == [Event(Kind.TEXT, ANSWER)]
+
+
+def test_what_only_begins_as_an_answer_is_output_and_so_is_what_a_thread_prints_before_it():
+    machine = asked()
+    machine.execute(b"b")
+    events = machine.feed(b"tick raw RE") + machine.feed(b"PL; no\r\n") + machine.feed(ANSWER)
+    assert list(joined(events)) == [Event(Kind.TEXT, b"tick raw REPL; no\r\n")]
+
+
+def test_a_question_that_a_program_has_read_is_answered_no_more():
+    machine = asked()
+    machine.execute(b"b")
+    assert machine.feed(b"OK\x04\x04>") == [Event(Kind.ACCEPTED), Event(Kind.ENDED)]
+    assert machine.feed(ANSWER) == [Event(Kind.TEXT, ANSWER)]
+
+
+def test_a_board_that_has_booted_answers_amid_the_text():
+    machine = at_prompt()
+    machine.execute(b"a")
+    machine.feed(b"OKMPY: soft reboot\r\n>>> ")
+    machine.ask()
+    assert machine.feed(b"\r\n" + ANSWER) == [Event(Kind.TEXT, b"\r\n" + ANSWER)]

@@ -19,7 +19,8 @@ from klemheist.transports.repl.agent import FIRST_TASK, Entry
 from klemheist.transports.repl.attach import PROBES, soft_reset
 from klemheist.transports.repl.frames import FrameKind, call_line, status_question
 from klemheist.transports.repl.lines import Gone, Silent, status
-from klemheist.transports.repl.procedures import applied, executed, numbered
+from klemheist.transports.repl.once import numbered
+from klemheist.transports.repl.procedures import applied, executed
 from klemheist.transports.repl.values import decode
 
 from .model import ModelBoard, ModelDriver
