@@ -111,7 +111,6 @@ class ForeignInbox:
         self._closed = True
         left = self._drain()
         self.actor = None
-        self._inner.put(_WAKE)
         if keep:
             self._left = left
             return
@@ -148,6 +147,10 @@ class ForeignInbox:
         return item
 
     def _drain(self) -> list[Item]:
+        """Take out what waits, once it is closed.
+
+        The actor's thread may sleep: among what is taken may be what was to wake it.
+        """
         items, get = [], getattr(self._inner, "get_nowait", self._inner.get)
         while self._held or not self._inner.empty():
             try:
@@ -156,4 +159,5 @@ class ForeignInbox:
                 break  # somebody else was faster
             if item is not _WAKE:
                 items.append(item)
+        self._inner.put(_WAKE)
         return items

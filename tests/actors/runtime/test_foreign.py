@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 
 import pykka
@@ -17,6 +18,7 @@ from klemheist.actors.runtime import (
     spawn,
     start_foreign,
 )
+from klemheist.actors.runtime.foreign_inbox import _WAKE, ForeignInbox
 from tests.actors.runtime.racing import race
 
 
@@ -191,3 +193,26 @@ def test_a_wrapped_class_is_made_once():
     assert start_foreign(Plain).actor_class is start_foreign(Plain).actor_class
     assert start_foreign(Plain).actor_class.__name__ == "Plain"
     assert not issubclass(start_foreign(Plain).actor_class, Actor)
+
+
+class LatePost(queue.SimpleQueue):
+    """Whoever sleeps at it is not as fast as one who posts just then, when it is to be woken."""
+
+    late = None
+
+    def put(self, item):
+        super().put(item)
+        late, self.late = self.late, None
+        if late is not None and item is _WAKE:
+            late()
+
+
+def test_a_post_that_comes_with_its_end_does_not_take_what_wakes_its_thread():
+    """The thread slept for ever."""
+    inner = LatePost()
+    inbox = ForeignInbox(inner)
+    inbox.ref = start_foreign(Plain)
+    inner.late = lambda: inbox.put("too late")
+    inbox.close()
+    assert inner.get(timeout=0) is _WAKE
+    inbox.ref.stop()
