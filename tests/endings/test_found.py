@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from klemheist import Resource, ResourceCleanupError, SessionManager, SessionOptions
+from klemheist import LinkLost, Resource, ResourceCleanupError, SessionManager, SessionOptions
+from klemheist.actors.session import files_tree
 from klemheist.actors.session.ledger import EntryKind
 from klemheist.supervisors.manager.outcome import _unwanted
 from tests.boards.tcp_board import TcpBoard
@@ -148,3 +149,51 @@ def test_what_becomes_owed_when_the_device_is_back_already_is_done_at_once(manag
         assert session.files.exists("settled.txt")
         session.files.remove("settled.txt")
     assert not port.debts
+
+
+def cut_off_once(monkeypatch, carry_out):
+    """Lose the link under the next write; `carry_out` is what the device has done of it."""
+    whole = files_tree.batched
+
+    def cut_off(board, orders, data):
+        monkeypatch.setattr(files_tree, "batched", whole)
+        yield from carry_out(whole, board, orders, data)
+        raise LinkLost("cut off", maybe_executed=True)
+
+    monkeypatch.setattr(files_tree, "batched", cut_off)
+
+
+def nothing_of_it(whole, board, orders, data):
+    yield from ()
+
+
+def all_but_its_name(whole, board, orders, data):
+    yield from whole(board, [order._replace(target="") for order in orders], data)
+
+
+def all_of_it(whole, board, orders, data):
+    yield from whole(board, orders, data)
+
+
+@pytest.mark.parametrize("carried_out", [nothing_of_it, all_but_its_name, all_of_it])
+@pytest.mark.parametrize("data", [b"x" * 700, b""], ids=["bytes", "empty"])
+def test_a_write_of_what_is_there_that_is_cut_off_leaves_no_part(
+    manager, monkeypatch, data, carried_out
+):
+    """The old file was taken for the new one, whose part nobody removed any more."""
+    with manager.session("sim:") as session:
+        session.files.write("same", data)
+        cut_off_once(monkeypatch, carried_out)
+        session.files.write("same", data)
+        assert [each.name for each in session.files.list("/")] == ["same"]
+        session.files.remove("same")
+
+
+def test_an_empty_file_of_which_nothing_arrived_is_written_all_the_same(manager, monkeypatch):
+    """Nothing was there, and nothing was left to send."""
+    with manager.session("sim:") as session:
+        session.files.list("/")
+        cut_off_once(monkeypatch, nothing_of_it)
+        session.files.write("empty", b"")
+        assert session.files.read("empty") == b""
+        session.files.remove("empty")
