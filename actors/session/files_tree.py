@@ -22,6 +22,7 @@ from klemheist.transports.repl.frames import Frame, FrameKind, call_number
 from klemheist.transports.repl.lines import Procedure, enter, status
 from klemheist.transports.repl.procedures import applied, sent
 from klemheist.transports.repl.steps import Do, Reply, Step
+from klemheist.transports.repl.syntax import parsed
 
 from . import files_disk as disks
 from . import files_remote as remote
@@ -161,7 +162,7 @@ def _streamed(board: Board, orders: list[Order], data: bytes) -> Procedure[list[
 def _times(answer: bytes, count: int) -> list[int] | None:
     """Return the times in an answer that no check covers; None where it arrived damaged."""
     try:
-        found = literal_eval(answer.decode())
+        found = literal_eval(parsed(answer.decode(), "eval"))
     except (ValueError, SyntaxError):
         return None
     is_whole = isinstance(found, list) and len(found) == count

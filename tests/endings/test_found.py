@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import threading
 import time
 
@@ -197,3 +198,25 @@ def test_an_empty_file_of_which_nothing_arrived_is_written_all_the_same(manager,
         session.files.write("empty", b"")
         assert session.files.read("empty") == b""
         session.files.remove("empty")
+
+
+def test_a_cleanup_is_not_lost_to_a_parser_that_another_thread_has_disturbed(monkeypatch):
+    """Python counts for all threads in one place: the cleanup failed, and nothing was sent."""
+    whole, left = ast.parse, [1]
+
+    def parse(*args, **kwargs):
+        if left and threading.current_thread().name.endswith("cleanup"):
+            left.clear()
+            raise SystemError("AST constructor recursion depth mismatch (before=39, after=65)")
+        return whole(*args, **kwargs)
+
+    with SessionManager() as manager:
+        session = manager.create_session("sim:")
+        session.execute("cleaned = []")
+        clean = Resource("led", lambda _: session.execute("cleaned.append(len(cleaned))"))
+        session.resources.register_resource(clean)
+        monkeypatch.setattr(ast, "parse", parse)
+        session.resources.cleanup_resources()
+        assert not left
+        assert session.execute("cleaned") == [0]
+        session.close()
