@@ -19,7 +19,7 @@ from klemheist.transports.errors import LinkError
 
 from .core import SessionCore
 from .ledger import Act, Entry, EntryKind, EntryState
-from .resources import CancelToken, Resource, during_cleanup
+from .resources import CancelToken, OwnResource, Resource, during_cleanup
 
 
 class Cleaner(Actor):
@@ -99,7 +99,9 @@ class ResourceCleaner(Cleaner):
     def _overdue(self, entry: Entry, token: CancelToken) -> None:
         token.cancel("the time for this cleanup is up")
         late = TimeoutError(f"{entry.key}: its cleanup did not end in time")
-        self.report(entry, late, owed=not self.core.port.is_up and self._owe(entry))
+        # A user's may still be at it, beside which its `undo` must not run; ours is cancelled.
+        can_wait = isinstance(entry.held, OwnResource) or not self.core.port.is_up
+        self.report(entry, late, owed=can_wait and self._owe(entry))
 
     def _ended(self, entry: Entry, future: Future[None]) -> None:
         error = future.exception()

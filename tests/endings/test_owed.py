@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from loguru import logger
 
-from klemheist import SessionManager
+from klemheist import ResourceCleanupError, SessionManager, SessionOptions
 from klemheist.actors.device.debts import Debt
 from klemheist.actors.device.port import BACK_WITHIN
 from klemheist.transports.repl.procedures import executed
@@ -91,3 +91,17 @@ def test_a_manager_that_is_closed_does_not_wait_long_for_a_device_and_says_what_
             began = time.monotonic()
         assert BACK_WITHIN <= time.monotonic() - began < BACK_WITHIN + 2.0
         assert "was closed while this was owed to it: the file" in "".join(lines)
+
+
+def test_a_temporary_file_is_removed_later_where_another_session_keeps_the_device_busy():
+    """Its removal was given up when its time was over, and the file stayed for ever."""
+    with TcpBoard("sim:") as board:
+        with SessionManager(SessionOptions(resource_cleanup_timeout=0.1)) as manager:
+            busy = manager.create_session(board.url)
+            session = manager.create_session(board.url)
+            session.files.write("undone", b"x", temporary=True)
+            running = busy.submit("__import__('time').sleep(0.5)")
+            with pytest.raises(ResourceCleanupError, match="1 of them owed"):
+                session.close()
+            running.get(timeout=SECONDS)
+        assert not is_undone(board)
