@@ -12,10 +12,12 @@ from klemheist import LinkLost, Resource, ResourceCleanupError, SessionManager, 
 from klemheist.actors.session import files_tree
 from klemheist.actors.session.ledger import EntryKind
 from klemheist.supervisors.manager.outcome import _unwanted
+from klemheist.supervisors.manager.session_node import SessionNode
 from tests.boards.tcp_board import TcpBoard
 from tests.ends import crash
 
 SECONDS = 5.0
+HOST = "exec:python tests/boards/raw_repl_host.py"
 
 
 @pytest.fixture(scope="module")
@@ -220,3 +222,33 @@ def test_a_cleanup_is_not_lost_to_a_parser_that_another_thread_has_disturbed(mon
         assert not left
         assert session.execute("cleaned") == [0]
         session.close()
+
+
+def test_a_tracker_that_is_not_there_at_once_is_told_again_where_there_is_little_time(monkeypatch):
+    """It was told again after half a second: by then its time was up."""
+    find, missed, cleaned = SessionNode.find, [], []
+
+    def later(node, kind):
+        missed.append(kind)
+        return None if len(missed) == 1 else find(node, kind)
+
+    with SessionManager(SessionOptions(resource_cleanup_timeout=0.4)) as manager:
+        session = manager.create_session("sim:")
+        session.resources.register_resource(Resource("led", lambda _: cleaned.append(1)))
+        monkeypatch.setattr(SessionNode, "find", later)
+        session.close()
+    assert cleaned == [1]
+
+
+def test_a_thread_has_its_grace_beside_many_other_things():
+    """It had the share of one of many in the time for all; then the device was reset."""
+    options = SessionOptions(resource_cleanup_timeout=3.0, thread_grace=2.0)
+    slow = "def slow():\n while True:\n  __import__('time').sleep(0.3)\n  yield 0"
+    with TcpBoard(HOST) as board, SessionManager(options) as manager:
+        session = manager.create_session(board.url)
+        for _ in range(100):
+            session.resources.register_resource(Resource("thing", lambda _: None))
+        session.thread(source=slow)()
+        port = manager.device(board.url)
+        session.close()
+        assert port.generation == 1

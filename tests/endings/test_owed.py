@@ -12,6 +12,7 @@ from loguru import logger
 from klemheist import ResourceCleanupError, SessionManager, SessionOptions
 from klemheist.actors.device.debts import Debt
 from klemheist.actors.device.port import BACK_WITHIN
+from klemheist.supervisors.manager.session_node import SessionNode
 from klemheist.transports.repl.procedures import executed
 from tests.boards.tcp_board import TcpBoard
 
@@ -104,4 +105,15 @@ def test_a_temporary_file_is_removed_later_where_another_session_keeps_the_devic
             with pytest.raises(ResourceCleanupError, match="1 of them owed"):
                 session.close()
             running.get(timeout=SECONDS)
+        assert not is_undone(board)
+
+
+def test_a_temporary_file_whose_tracker_does_not_answer_is_removed_later(monkeypatch):
+    with TcpBoard("sim:") as board:
+        with SessionManager(SessionOptions(resource_cleanup_timeout=0.1)) as manager:
+            session = manager.create_session(board.url)
+            session.files.write("undone", b"x", temporary=True)
+            monkeypatch.setattr(SessionNode, "find", lambda node, kind: None)
+            with pytest.raises(ResourceCleanupError, match="1 of them owed"):
+                session.close()
         assert not is_undone(board)
