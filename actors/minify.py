@@ -17,6 +17,8 @@ import tokenize
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from klemheist.transports.repl.syntax import parsed
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -52,7 +54,7 @@ def minify(text: str) -> Minified:
     Raises:
         SyntaxError: the text is no Python.
     """
-    tree = ast.parse(text)
+    tree = parsed(text)
     page = Page(text)
     return page.write(page.cuts(tree))
 

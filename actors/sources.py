@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from klemheist.actors.arity import ANY, Arity
 from klemheist.actors.minify import Cut, Page
 from klemheist.transports.errors import KlemheistError
+from klemheist.transports.repl.syntax import parsed
 from klemheist.transports.repl.values import ArgumentError
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def sources_from_text(text: str, *, filename: str = "<source>") -> tuple[Source,
         SourceUnavailable: it has other statements than `def`, or a coroutine.
     """
     check_syntax(text, filename=filename)
-    page, tree = Page(text), ast.parse(text)
+    page, tree = Page(text), parsed(text)
     others = [node for node in tree.body if not isinstance(node, _Function)]
     if others or not tree.body:
         line = others[0].lineno if others else 1
@@ -135,7 +136,7 @@ def split_statements(text: str) -> list[Statement]:
     page = Page(text)
     return [
         Statement(page.text(_first_place(page, node), page.end(node)), _first_place(page, node)[0])
-        for node in ast.parse(text).body
+        for node in parsed(text).body
     ]
 
 
@@ -149,7 +150,7 @@ def is_expression(code: str) -> bool:
     if not isinstance(code, str):
         raise ArgumentError(f"code is {code!r}; give it as text")
     try:
-        ast.parse(code.strip(), mode="eval")
+        parsed(code.strip(), "eval")
     except (SyntaxError, ValueError):
         return False
     return True
@@ -172,7 +173,7 @@ def check_syntax(code: str, *, filename: str = "<code>") -> None:
         CodeSyntaxError: one line with the place.
     """
     try:
-        ast.parse(code, filename)
+        parsed(code, filename=filename)
     except SyntaxError as err:
         place = (filename, err.lineno or 1, err.offset or 1, err.text or "")
         raise CodeSyntaxError(f"{err.msg}: correct it, nothing was sent", place) from err
@@ -212,7 +213,7 @@ class _Located:
     @classmethod
     def _parse(cls, text: str, name: str, filename: str, shift: int) -> _Located:
         try:
-            tree = ast.parse(text)
+            tree = parsed(text)
         except SyntaxError as err:
             raise SourceUnavailable(f"the source of {name} was not found; {_WAY_OUT}") from err
         for node in ast.walk(tree):

@@ -38,7 +38,7 @@ class Debt:
 
 
 class Debts:
-    """What is owed to one device, oldest first.
+    """What is owed to one device, oldest first; what is being done is owed until it is done.
 
     Args:
         log: takes what failed.
@@ -76,29 +76,32 @@ class Debts:
         One under which the device fails `MOST_TRIES` times is given up: else it could never be up.
         """
         paid = 0
-        while (debt := self._take()) is not None:
-            if debt.boot is not None and debt.boot != board.boot:
-                continue
+        while self._debts:
+            debt = self._debts[-1]
+            rest = None
             try:
-                yield from debt.pay(board)
+                if debt.boot is None or debt.boot == board.boot:
+                    yield from debt.pay(board)
+                    paid += 1
             except (Gone, Silent, GeneratorExit):
-                self._take_back(debt)
+                rest = self._once_more(debt)
                 raise
-            paid += 1
+            finally:
+                self._replace(debt, rest)
         return paid
 
-    def _take(self) -> Debt | None:
-        with self._lock:
-            return self._debts.pop() if self._debts else None
-
-    def _take_back(self, debt: Debt) -> None:
+    def _once_more(self, debt: Debt) -> Debt | None:
         if debt.tries + 1 < MOST_TRIES:
-            with self._lock:
-                self._debts.append(replace(debt, tries=debt.tries + 1))
-        else:
-            self._log.error(
-                "owed cleanup {} failed {} times and is given up", debt.label, MOST_TRIES
-            )
+            return replace(debt, tries=debt.tries + 1)
+        self._log.error("owed cleanup {} failed {} times and is given up", debt.label, MOST_TRIES)
+        return None
+
+    def _replace(self, debt: Debt, rest: Debt | None) -> None:
+        """Put what is left of a debt in its place; others may have come after it meanwhile."""
+        with self._lock:
+            if debt in self._debts:  # an actor that was killed may have been at it, too
+                at = self._debts.index(debt)
+                self._debts[at : at + 1] = [] if rest is None else [rest]
 
     def _run(self, board: Board, source: str) -> Procedure[object]:
         frame, error = yield from evaluated(board, source)

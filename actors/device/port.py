@@ -47,6 +47,10 @@ _INHERITED: Final = (
 
 SETTLE_WITHIN: Final = 30.0
 """Seconds for what is owed to a device that is up; after them it waits for its next comeback."""
+AT_LAST_WITHIN: Final = 5.0
+"""The same when the device is released: there is no next comeback."""
+BACK_WITHIN: Final = 2.0
+"""Seconds that its release waits for a device that is away, and to which something is owed."""
 
 _OVER: Final = (DeviceState.FAILED, DeviceState.STOPPED)
 
@@ -202,8 +206,24 @@ class Port:
         Otherwise it is done when the device is up again, before anybody has a turn.
         """
         if self.debts and self.is_up:
-            ends = SYSTEM_CLOCK.monotonic() + SETTLE_WITHIN
-            self.submit(Call(self.debts.pay, "/owed", ends, "owed cleanup", idempotent=True))
+            self._pay(SETTLE_WITHIN)
+
+    def settle_at_last(self) -> Future[Any]:
+        """Have what is owed done before the device is released, where it can be reached in time.
+
+        One that is away is tried at once. The future is resolved when there is nothing to wait for.
+        """
+        if not self.debts or self.brain is None:
+            nothing: Future[Any] = Future()
+            nothing.set(None)
+            return nothing
+        within = BACK_WITHIN if self.is_away else AT_LAST_WITHIN
+        self.hurry()
+        return self._pay(within)
+
+    def _pay(self, within: float) -> Future[Any]:
+        ends = SYSTEM_CLOCK.monotonic() + within
+        return self.submit(Call(self.debts.pay, "/owed", ends, "owed cleanup", idempotent=True))
 
     def hand_over(self) -> None:
         """Give the calls that were kept to the actor that drives the device now, if one does."""

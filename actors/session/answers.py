@@ -15,6 +15,7 @@ from klemheist.transports.repl.frames import Frame, FrameKind
 from klemheist.transports.repl.install import drop_bursts
 from klemheist.transports.repl.lines import Procedure
 from klemheist.transports.repl.procedures import free_memory
+from klemheist.transports.repl.syntax import parsed
 from klemheist.transports.repl.values import ResultTypeError, decode
 
 _LINE: Final = re.compile(r'^  File "(?P<file>[^"]*)", line (?P<line>\d+)(?:, in (?P<name>.*))?$')
@@ -61,7 +62,7 @@ class Tracer:
         """Know the functions that a text defines, and where it stands."""
         if "def " not in text and "class " not in text:
             return
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(parsed(text)):
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
                 self._places.pop(node.name, None)  # the newest comes last
                 self._places[node.name] = place

@@ -18,7 +18,7 @@ from klemheist.actors.runtime.timers import TIMERS
 from klemheist.transports.errors import LinkError
 
 from .core import SessionCore
-from .ledger import Act, Entry, EntryKind, EntryState
+from .ledger import Act, Entry, EntryKind
 from .resources import CancelToken, Resource, during_cleanup
 
 
@@ -99,25 +99,12 @@ class ResourceCleaner(Cleaner):
     def _overdue(self, entry: Entry, token: CancelToken) -> None:
         token.cancel("the time for this cleanup is up")
         late = TimeoutError(f"{entry.key}: its cleanup did not end in time")
-        self.report(entry, late, owed=not self.core.port.is_up and self._owe(entry))
+        self.report(entry, late, owed=self.core.owe_late(entry))
 
     def _ended(self, entry: Entry, future: Future[None]) -> None:
         error = future.exception()
         failed = isinstance(error, LinkError) or (error is not None and not self.core.port.is_up)
-        self.report(entry, error, owed=failed and self._owe(entry))
-
-    def _owe(self, entry: Entry) -> bool:
-        """Leave the cleanup to the device's debts, where there is code for it (DESIGN 4)."""
-        resource: Resource = entry.held
-        if resource.undo is None or entry.state is not EntryState.CLEANING:
-            return False
-        self.core.port.debts.add_code(
-            f"{self.core.session_id}/{resource.resource_id}",
-            resource.undo,
-            boot=None if resource.persistent else self.core.port.board.boot,
-        )
-        self.core.port.settle()
-        return True
+        self.report(entry, error, owed=failed and self.core.owe(entry))
 
 
 class DeploymentCleaner(Cleaner):

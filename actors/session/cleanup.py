@@ -22,6 +22,8 @@ LEAST: Final = 0.05
 """Seconds that even the last of many cleanups gets."""
 TELL_AGAIN: Final = 0.5
 """Seconds after which an unanswered message is sent again: the tracker may have been restarted."""
+SOONEST: Final = 0.02
+"""The same where there is little time: half of what is left, but no less than this."""
 
 
 class Cleanups:
@@ -47,9 +49,16 @@ class Cleanups:
         cleaned: list[Cleaned] = []
         for index, entry in enumerate(plan):
             now = SYSTEM_CLOCK.monotonic()
-            share = max(LEAST, (ends - now) / (len(plan) - index))
+            share = self._share(entry, ends - now, len(plan) - index)
             cleaned.append((yield self._clean(entry, now + share)))
         return cleaned
+
+    def _share(self, entry: Entry, left: float, count: int) -> float:
+        """Return the seconds for one of `count` cleanups; a thread has its grace while there is."""
+        share = left / count
+        if entry.kind is EntryKind.THREAD:  # what has not stopped may cost the device a reset
+            share = max(share, min(self._core.options.thread_grace, left))
+        return max(LEAST, share)
 
     def one(self, kind: EntryKind, key: str) -> Future[Cleaned]:
         """Clean one entry up now, within the session's limit; one that is not held is clean."""
@@ -80,16 +89,18 @@ class Cleanups:
         tracker = spawn.find(entry.kind) if spawn is not None else None
         if tracker is not None:
             tracker.actor_ref.tell(Cleanup(entry.number, deadline))
-        again = SYSTEM_CLOCK.monotonic() + TELL_AGAIN
+        now = SYSTEM_CLOCK.monotonic()
+        again = now + max(SOONEST, min(TELL_AGAIN, (deadline - now) / 2))
         if again < deadline and (waiting := self._waiting.get(entry.number)) is not None:
             timer = TIMERS.call_at(again, self._tell, entry, deadline)
             waiting.add_done_callback(lambda _: timer.cancel())
 
     def _overdue(self, entry: Entry) -> None:
         if entry.number in self._waiting:
-            self._core.ledger.act(entry, Act.FAIL)
+            owed = self._core.owe_late(entry)
+            self._core.ledger.act(entry, Act.OWE if owed else Act.FAIL)
             late = TimeoutError(f"{entry.kind} {entry.key}: its cleanup did not end in time")
-            self.report(Cleaned(entry.number, late))
+            self.report(Cleaned(entry.number, late, owed))
 
 
 def failures(cleaned: list[Cleaned]) -> ResourceCleanupError | None:

@@ -171,10 +171,12 @@ class Transfers(FileCalls):
     ) -> Transfer[None]:
         """Send piece by piece, each read back on the device; the last one gives it its name."""
         at = faults = 0
-        while True:
+        is_there = False
+        while not is_there:
             some = data[at : at + self.turn()]
             done = at + len(some)
-            order = Order(part, at, len(some), path if done == len(data) else "")
+            is_last = done == len(data)
+            order = Order(part, at, len(some), path if is_last else "")
             sending = partial(tree.batched, orders=[order], data=some)
             try:
                 yield self.go(path, "write", sending, changes=True)
@@ -184,22 +186,24 @@ class Transfers(FileCalls):
                 faults += 1
                 if faults > MOST_FAULTS:
                     raise
-                done = yield from self._proved(path, part, data, at)
-            at = done
+                at, is_there = yield from self._proved(path, part, data, at)
+            else:
+                at, is_there = done, is_last
             if report is not None:
                 report((at, len(data)))
-            if at == len(data):
-                return
 
-    def _proved(self, path: str, part: str, data: bytes, at: int) -> Transfer[int]:
-        """Return from where an upload goes on after a fault: what is proved to be there is sent."""
-        hashed = partial(tree.hashed, path=part, size=at)
-        if at and (yield self.go(path, "write", hashed)) == (at, kit.checksum(data[:at])):
-            return at
-        whole = (len(data), kit.checksum(data))
+    def _proved(self, path: str, part: str, data: bytes, at: int) -> Transfer[tuple[int, bool]]:
+        """Return from where an upload goes on after a fault, and whether it is in its place.
+
+        While there is a part it is not, though a file of the same contents may have been before.
+        """
+        kept = yield self.go(path, "write", partial(tree.hashed, path=part, size=at))
+        if kept is not None:
+            return (at if kept == (at, kit.checksum(data[:at])) else 0), False
         hashed = partial(tree.hashed, path=path, size=len(data) + 1)
-        is_done = len(data) > 0 and (yield self.go(path, "write", hashed)) == whole
-        return len(data) if is_done else 0
+        if (yield self.go(path, "write", hashed)) == (len(data), kit.checksum(data)):
+            return len(data), True
+        return 0, False
 
     def _send_flat(
         self, path: str, data: bytes, number: int, report: Report | None

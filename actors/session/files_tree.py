@@ -23,6 +23,7 @@ from klemheist.transports.repl.lines import Procedure, enter, status
 from klemheist.transports.repl.once import sent
 from klemheist.transports.repl.procedures import applied
 from klemheist.transports.repl.steps import Do, Reply, Step
+from klemheist.transports.repl.syntax import parsed
 
 from . import files_disk as disks
 from . import files_remote as remote
@@ -162,7 +163,7 @@ def _streamed(board: Board, orders: list[Order], data: bytes) -> Procedure[list[
 def _times(answer: bytes, count: int) -> list[int] | None:
     """Return the times in an answer that no check covers; None where it arrived damaged."""
     try:
-        found = literal_eval(answer.decode())
+        found = literal_eval(parsed(answer.decode(), "eval"))
     except (ValueError, SyntaxError):
         return None
     is_whole = isinstance(found, list) and len(found) == count

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from klemheist.actors.errors import ResourceConflict, SessionError
 
 from .cleanup import Cleanups
-from .ledger import Entry, EntryKind, Ledger
+from .ledger import Entry, EntryKind, EntryState, Ledger
 from .meter import MemoryMeter
 from .names import check_names
 from .remote import Namespace
-from .resources import DeployedMethodInfo, Resource
+from .resources import DeployedMethodInfo, OwnResource, Resource
 from .state import SessionState
 
 if TYPE_CHECKING:
@@ -171,6 +171,30 @@ class Holdings(SessionState):
             self.track(EntryKind.DEPLOYMENT, signature, info)
         except SessionError:
             return  # it is ending: its namespace goes anyway
+
+    # -- what is owed ------------------------------------------------------------------------------
+
+    def owe(self, entry: Entry) -> bool:
+        """Leave a cleanup to the device's debts, where there is code for it (DESIGN 4)."""
+        resource = entry.held
+        is_due = entry.state in (EntryState.HELD, EntryState.CLEANING)
+        if not is_due or not isinstance(resource, Resource) or resource.undo is None:
+            return False
+        self.port.debts.add_code(
+            f"{self.session_id}/{resource.resource_id}",
+            resource.undo,
+            boot=None if resource.persistent else self.port.board.boot,
+        )
+        self.port.settle()
+        return True
+
+    def owe_late(self, entry: Entry) -> bool:
+        """Leave a cleanup whose time is up to the device's debts, where it cannot meet its `undo`.
+
+        A user's may still be at it on a device that is there; ours was cancelled.
+        """
+        is_over = isinstance(entry.held, OwnResource) or not self.port.is_up
+        return is_over and self.owe(entry)
 
     # -- what is done by its node ------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
+from klemheist.transports.repl.syntax import parsed
 from klemheist.transports.repl.values import ArgumentError
 
 OURS: Final = "klemheist_"
@@ -33,7 +34,7 @@ def check_code(code: str) -> None:
     """
     if OURS in code or any(name in code for name in RESERVED):
         with suppress(SyntaxError):  # what only the device can judge is left to it
-            check_names(_bound(ast.parse(code)))
+            check_names(_bound(parsed(code)))
 
 
 def _bound(node: ast.AST) -> Iterable[str]:

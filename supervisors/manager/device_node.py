@@ -70,12 +70,15 @@ class DeviceNode(Supervisor):
         return ref
 
     def before_shutdown(self, done: Callable[[], None]) -> None:
-        """End the sessions, then leave the device as it was found."""
+        """End the sessions, do what is owed, then leave the device as it was found."""
         if self.port.brain is None:  # it crashed too often: sessions must not wait for the next one
             self.port.state = DeviceState.DOWN
         ref = cast("SupervisorRef[Any]", self.actor_ref)
         ending = ref.terminate_child("sessions", block=False)
-        ending.add_done_callback(lambda _: self._release(done))
+        ending.add_done_callback(lambda _: self._settle(done))
+
+    def _settle(self, done: Callable[[], None]) -> None:
+        self.port.settle_at_last().add_done_callback(lambda _: self._release(done))
 
     def _release(self, done: Callable[[], None]) -> None:
         brain = self.port.brain

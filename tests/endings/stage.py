@@ -305,9 +305,19 @@ class Stage:
             names, files, tally = ast.literal_eval(judge.exec(LEFTOVERS).decode())
         left = [name for name in names if name not in self._before[0]]
         left += [name for name in files if name not in self._before[1]]
-        assert not left, f"left on the {self.kind} board: {left}"
+        assert not left, f"left on the {self.kind} board: {left}; {self._reported()}"
         if self.boots == 0:
+            assert tally is not None, f"the {self.kind} board booted anew; {self._reported()}"
             for guest in self.guests:
                 counts = {key: tally.get(key, 0) for key in guest.registered}
                 wrong = {key: n for key, n in counts.items() if n != 1}
-                assert not wrong, f"{guest.name}: not cleaned exactly once: {wrong}"
+                assert not wrong, (
+                    f"{guest.name}: not cleaned exactly once: {wrong}; {self._reported()}"
+                )
+
+    def _reported(self) -> str:
+        """Return what was reported of each session, for whoever looks for a cause."""
+        told = {
+            name: [repr(each) for each in error.exceptions] for name, error in self.failures.items()
+        }
+        return f"reported: {told}"

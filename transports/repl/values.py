@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from klemheist.transports.errors import KlemheistError
 
+from .syntax import parsed
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -239,7 +241,7 @@ def decode(text: str) -> object:
     except (ValueError, RecursionError):
         pass  # the same characters, and no JSON: let the full walk say what is wrong
     try:
-        return _node(ast.parse(text, mode="eval").body)
+        return _node(parsed(text, "eval").body)
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError, struct.error) as err:
         shown = text if len(text) <= 60 else f"{text[:60]}…"
         raise ResultTypeError(
