@@ -44,6 +44,8 @@ from .ledger import EntryKind
 
 TURN: Final = 16
 """Pieces in one turn: then other sessions have theirs."""
+MOST_OF_NAME: Final = 50
+"""Characters of a file's name that its part's name has."""
 MOST_CHANGES: Final = 3
 """How often a file may change while it is read, before that is an error."""
 
@@ -148,7 +150,7 @@ class Transfers(FileCalls):
             self.hold("file", path, f"file {path}")
         number = next(numbers)
         name = transfer_name(number)
-        part = f"{path}.{name}~" if there.renames else path
+        part = beside(path, name) if there.renames else path
         transfer = self.hold("transfer", part, f"transfer {name}", number)
         try:
             if there.renames:
@@ -243,6 +245,12 @@ class Transfers(FileCalls):
             entries.free_entries.append(entry)
         if found != (len(data), remote.checksum(data)):
             raise damaged(part, len(data), found[0])
+
+
+def beside(path: str, name: str) -> str:
+    """Return where a file is until it is whole; a name as long as disks take gets none longer."""
+    folder, slash, last = path.rpartition("/")
+    return f"{folder}{slash}{last[:MOST_OF_NAME]}.{name}~"
 
 
 def _full(error: DeviceFileError, path: str, needed: int, free: int) -> DeviceFileError:

@@ -117,6 +117,25 @@ def test_a_full_disk_is_told_and_keeps_no_part(manager):
         assert session.files.list() == before
 
 
+@pytest.mark.parametrize("place", ["sim:", "sim:names"])
+def test_a_name_is_as_long_as_the_disk_takes_it_and_one_too_long_is_told(
+    manager, place, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("KLEMHEIST_HOME", str(tmp_path))
+    with manager.session(place) as session:
+        before = session.files.list()
+        for name in ("x" * 255, "é" * 127):
+            session.files.write(name, DATA)
+            assert session.files.read(name) == DATA
+            session.files.remove(name)
+
+        with pytest.raises(DeviceFileError, match=r"y{256}: the name is too long") as caught:
+            session.files.write("y" * 256, DATA)
+
+        assert caught.value.code == "ENAMETOOLONG"
+        assert session.files.list() == before
+
+
 @pytest.mark.parametrize(
     "act",
     [
