@@ -66,7 +66,8 @@ class Files(FileSystemContext):
             path: where it is to be on the device.
             data: all of it.
             temporary: it is removed when the session ends (SES-077).
-            on_progress: called with the bytes done and all bytes, on this thread.
+            on_progress: called with the bytes done and all bytes, on this thread; what it raises
+                ends the transfer, but not when all are done.
 
         Raises:
             DeviceDiskFullError: there is no room for it; nothing is left of it.

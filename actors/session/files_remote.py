@@ -74,6 +74,25 @@ def removed(board: Board, path: str) -> Procedure[object]:
     return (yield from asked(board, f"os.{'rmdir' if is_dir else 'remove'}({path!r})"))
 
 
+def tried(board: Board, number: int, path: str, size: int) -> Procedure[int]:
+    """Write and remove a file of a flat disk; return how many bytes of it the disk took.
+
+    How the disk says that it is full differs: it takes fewer bytes, or raises.
+    """
+    yield from disk(board)
+    boot, so_far = board.boot, f"YF[{number}]"
+    code = (
+        f"{so_far}=0;y=None\ntry:\n y=open({path!r},'wb')\n while {so_far}<{size}:\n"
+        f"  k=y.write(bytes(min({BLOCK},{size}-{so_far})));{so_far}+=k\n  if k<1:break\n"
+        f"except OSError:pass\nif y:y.close()\n{undo(path)}"
+    )
+    yield from execute(board, code)
+    yield from _still(board, boot)
+    taken = yield from asked(board, f"YF.pop({number})")
+    assert isinstance(taken, int)
+    return taken
+
+
 def begun(board: Board, number: int, path: str, entry: int) -> Procedure[str]:
     """Open a file to write, its `write` becoming a function that calls name by index.
 

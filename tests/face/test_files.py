@@ -117,6 +117,26 @@ def test_a_full_disk_is_told_and_keeps_no_part(manager):
         assert session.files.list() == before
 
 
+def test_a_file_too_long_for_a_flat_disk_does_not_take_the_old_one_away(manager):
+    """There it is written in its place, and nothing says what is free."""
+    with manager.session("microbit:") as session:
+        before = session.files.list()
+        session.files.write("keep", DATA)
+
+        for length in (16_000, 60_000):
+            with pytest.raises(
+                DeviceDiskFullError, match=rf"{length} .* needed, 1\d{{4}} are free"
+            ):
+                session.files.write("keep", bytes(length))
+
+        assert session.files.read("keep") == DATA
+        session.files.write("keep", DATA * 2)
+        assert session.files.read("keep") == DATA * 2
+        session.files.remove("keep")
+        assert session.files.list() == before
+        assert session.resources.get_active_resources() == ()
+
+
 @pytest.mark.parametrize("place", ["sim:", "sim:names"])
 def test_a_name_is_as_long_as_the_disk_takes_it_and_one_too_long_is_told(
     manager, place, tmp_path, monkeypatch
