@@ -261,7 +261,7 @@ def _check_kinds(local: LocalTree, listing: Listing, gone: set[str], root: str) 
 
 def most_needed(made: Plan, sizes: Mapping[str, int], listing: Listing) -> int:
     """Return the bytes that must be free: each file is written before the old one goes."""
-    used = -sum(listing[each][0] for each in made.remove)
+    used = -sum(max(listing[each][0], 0) for each in made.remove)
     most = 0
     for path in made.write:
         used += max(sizes[path], 0)

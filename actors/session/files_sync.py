@@ -227,7 +227,7 @@ class SyncingFiles(FileOperations):
                 below = f"{so_far.root}/{{}}".format
                 renamed = Order(below(part), size, 0, below(own))
                 try:
-                    yield self._batch(so_far, [renamed], bytearray())
+                    yield from self._batch(so_far, [renamed], bytearray())
                 except DeviceFileError:
                     continue  # it has gone meanwhile
             so_far.begun[path] = size
@@ -279,19 +279,20 @@ class SyncingFiles(FileOperations):
             begun = Order(target + so_far.ending, there, len(whole) - there, target)
             for order in tree.pieces([begun], room):
                 if len(data) + order.size > room or len(orders) >= tree.MOST_ORDERS:
-                    times += yield self._batch(so_far, orders, data)
+                    times += yield from self._batch(so_far, orders, data)
                     sent += len(data)
                     so_far.tell(sent)
                     orders, data = [], bytearray()
                 orders.append(order)
                 data += whole[order.offset : order.offset + order.size]
         if orders:
-            times += yield self._batch(so_far, orders, data)
+            times += yield from self._batch(so_far, orders, data)
         return times
 
-    def _batch(self, so_far: _Progress, orders: list[Order], data: bytearray) -> Future[list[int]]:
-        carry_out = partial(tree.batched, orders=orders, data=bytes(data))
-        return self.go(so_far.root or "/", "sync", carry_out, changes=True)
+    def _batch(
+        self, so_far: _Progress, orders: list[Order], data: bytearray
+    ) -> Transfer[list[int]]:
+        return (yield from self.batch(so_far.root or "/", "sync", orders, bytes(data)))
 
     @property
     def _has_kit(self) -> bool:

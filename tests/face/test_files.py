@@ -275,6 +275,25 @@ def rich(manager, request, tmp_path):
             session.files.remove(session.top, recursive=True)
 
 
+@pytest.mark.parametrize("rich", ["host"], indirect=True)
+def test_a_name_of_which_nothing_can_be_told_is_listed_with_the_others(rich):
+    """Such as a link to nothing: the folder is listed, walked and removed all the same."""
+    files, top = rich.files, rich.top
+    files.mkdir(top)
+    files.write(f"{top}/whole", b"12")
+    for name in ("one", "two"):
+        Path(top, name).symlink_to("nowhere")
+
+    names = [("one", -1), ("two", -1), ("whole", 2)]
+    assert [(each.name, each.size) for each in files.list(top)] == names
+    assert [(each.name, each.size) for each in files.walk(top)[0][2]] == names
+    with pytest.raises(DeviceFileNotFoundError, match=f"^OSError: {top}/one: no such file"):
+        files.stat(f"{top}/one")
+    files.remove(f"{top}/one")
+    files.remove(top, recursive=True)
+    assert not Path(top).exists()
+
+
 def test_parents_are_made_and_what_is_there_is_let_be(rich):
     rich.files.mkdir(f"{rich.top}/a/b", parents=True)
     rich.files.mkdir(f"{rich.top}/a/b", parents=True, exist_ok=True)
