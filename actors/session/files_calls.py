@@ -163,13 +163,17 @@ def beside(path: str, name: str) -> str:
 
 
 def check_path(path: object) -> None:
-    """See that a path of the device is text.
+    """See that a path of the device is one.
 
     Raises:
-        ArgumentError: it is not.
+        ArgumentError: it is no text, or empty, or holds what ends a text on many devices.
     """
     if not isinstance(path, str):
         raise ArgumentError(f"{path!r} is no path on the device; give it as text")
+    if not path:
+        raise ArgumentError("'' is no path on the device; give a name, or '/' for the root")
+    if "\0" in path:
+        raise ArgumentError(f"{path!r} is no path on the device; leave the zero byte out")
 
 
 def as_bytes(data: object) -> bytes:

@@ -16,7 +16,7 @@ from klemheist.actors.runtime.future import Future
 from . import files_disk as disks
 from . import files_remote as remote
 from . import files_tree as tree
-from .files_calls import Transfer
+from .files_calls import Transfer, check_path
 from .files_transfers import Transfers
 
 Orders = list[Order]
@@ -71,8 +71,8 @@ class FileOperations(Transfers):
 
     @operation
     def _walk(self, path: str) -> Steps[Walked]:
-        root = path.rstrip("/")
         there = yield self.go(path, "walk", disks.disk)
+        root = path.rstrip("/")
         if not there.renames:
             return [(path, [], (yield self.list(path)))]
         found = yield self.ask(path, f"YL({root!r})", "walk")
@@ -130,6 +130,7 @@ class FileOperations(Transfers):
 
     def rename(self, source: str, target: str) -> Future[None]:
         """Rename a file or directory."""
+        check_path(target)
         return self.recorded("rename", source, self._rename(source, target))
 
     @operation

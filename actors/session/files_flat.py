@@ -15,6 +15,7 @@ from klemheist.actors.errors import (
     DeviceDiskFullError,
     DeviceFileError,
     DeviceFileNotFoundError,
+    DeviceIsADirectoryError,
 )
 from klemheist.actors.files import kit
 from klemheist.transports.repl.board import Board
@@ -79,6 +80,8 @@ class FlatTransfers(FileCalls):
         Such a device does not say what is free: a file is written of as many bytes as the new one
         is longer, and removed. It takes at least the blocks that the new one takes besides.
         """
+        if path.strip("/") in ("", ".", ".."):
+            raise DeviceIsADirectoryError(path)
         try:
             old, *_ = yield self.go(path, "write", partial(remote.status, path=path))
         except DeviceFileNotFoundError:

@@ -37,10 +37,11 @@ from klemheist.actors.files.plan import (
 from klemheist.actors.operation import Steps, operation
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
+from klemheist.transports.repl.values import ArgumentError
 
 from . import files_disk as disks
 from . import files_tree as tree
-from .files_calls import FAULTS, MOST_FAULTS, Report, Transfer
+from .files_calls import FAULTS, MOST_FAULTS, Report, Transfer, check_path
 from .files_core import FileOperations, above
 from .files_parts import hold_parts
 from .files_turns import turns_on
@@ -94,6 +95,9 @@ class SyncingFiles(FileOperations):
         options: SyncOptions,
     ) -> Future[SyncResult]:
         """Make a folder of the device hold what a folder of the host holds."""
+        check_path(to)
+        if not isinstance(folder, str | PathLike):
+            raise ArgumentError(f"{folder!r} is no folder of the host; give its path")
         return self.recorded("sync", to, self._sync(folder, to, report, options))
 
     @operation

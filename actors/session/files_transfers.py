@@ -11,7 +11,6 @@ to be there, else from the beginning.
 from __future__ import annotations
 
 from functools import partial
-from posixpath import dirname
 from typing import Final
 
 from klemheist.actors.errors import (
@@ -128,8 +127,10 @@ class Transfers(FlatTransfers):
         self.release(transfer)
 
     def check_room(self, path: str, needed: int, _: int) -> Transfer[None]:
-        """Refuse what cannot fit, before anything of it is sent."""
-        free = yield self.go(path, "write", partial(tree.free, path=dirname(path) or "/"))
+        """Refuse what cannot fit or get its name, before anything of it is sent."""
+        free, is_dir = yield self.go(path, "write", partial(tree.room, path=path))
+        if is_dir:
+            raise DeviceIsADirectoryError(path)
         if 0 <= free < needed:
             raise DeviceDiskFullError(path, needed=needed, free=free)
 

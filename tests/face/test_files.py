@@ -156,6 +156,47 @@ def test_a_name_is_as_long_as_the_disk_takes_it_and_one_too_long_is_told(
         assert session.files.list() == before
 
 
+USES = [
+    lambda files, path: files.read(path),
+    lambda files, path: files.write(path, b"x"),
+    lambda files, path: files.list(path),
+    lambda files, path: files.walk(path),
+    lambda files, path: files.stat(path),
+    lambda files, path: files.exists(path),
+    lambda files, path: files.remove(path),
+    lambda files, path: files.remove(path, recursive=True),
+    lambda files, path: files.rename(path, "b"),
+    lambda files, path: files.rename("a", path),
+    lambda files, path: files.mkdir(path),
+    lambda files, path: files.mkdir(path, parents=True, exist_ok=True),
+    lambda files, path: files.sync(Path(__file__).parent, path),
+    lambda files, path: files.get_state(path),
+]
+
+
+@pytest.mark.parametrize("use", USES)
+def test_what_is_no_path_is_told_by_every_operation(session, use):
+    before = session.files.list()
+
+    for path, told in (("", "give a name, or '/'"), ("a\0b", "zero byte"), (5, "as text")):
+        with pytest.raises(klemheist.ArgumentError, match=f"no path on the device; .*{told}"):
+            use(session.files, path)
+
+    assert session.files.list() == before
+
+
+@pytest.mark.parametrize("path", [".", "..", "/"])
+def test_a_directory_is_not_written(session, path):
+    before = session.files.list()
+
+    with pytest.raises(DeviceIsADirectoryError, match=r": it is a directory$") as caught:
+        session.files.write(path, b"x", temporary=True)
+
+    assert "give the path of a file" in caught.value.advice
+    assert session.files.list() == before
+    assert session.resources.get_active_resources() == ()
+
+
 @pytest.mark.parametrize(
     "act",
     [
