@@ -24,6 +24,7 @@ from klemheist.actors.streams import Stream
 from .file_system import FileSystemContext
 from .files_calls import Report, as_bytes
 from .files_core import FileInfo, Walked
+from .typed import check_callback
 
 T = TypeVar("T")
 Progress = Callable[[int, int], object]
@@ -184,6 +185,7 @@ def _followed(start: Callable[[Report | None], Future[T]], on_progress: Progress
     """Wait for a transfer on this thread, which also takes its progress."""
     if on_progress is None:
         return start(None).get()
+    check_callback("on_progress", on_progress)
     stream: Stream[tuple[int, int]] = Stream()
     future = start(stream.put)
     future.add_done_callback(lambda _: stream.close())
