@@ -88,6 +88,8 @@ class SyncResult:
     bytes: int
     """Bytes of the files that were written."""
     seconds: float
+    skipped: tuple[str, ...] = ()
+    """What is neither a file nor a folder on the host, such as a FIFO or a link to nothing."""
 
 
 @dataclass(slots=True)

@@ -69,6 +69,7 @@ class _Progress:
         self.tried: dict[str, int] = {}
         """The same of all that was sent: a fault may have hidden that it arrived."""
         self.removed: set[str] = set()
+        self.skipped: tuple[str, ...] = ()
         self.begun: dict[str, int] = {}
         """Bytes that are there already, of files that a fault has cut short."""
         self.ending = part_ending()
@@ -134,6 +135,7 @@ class SyncingFiles(FileOperations):
             unchanged=tuple(each for each in made.unchanged if each not in so_far.written),
             bytes=sum(so_far.written.values()),
             seconds=SYSTEM_CLOCK.monotonic() - began,
+            skipped=so_far.skipped,
         )
 
     def _until_alike(self, so_far: _Progress) -> Transfer[Plan]:
@@ -154,6 +156,7 @@ class SyncingFiles(FileOperations):
         """Compare both sides and make them alike; None where the device booted meanwhile."""
         root = so_far.root
         here = yield from self._here(so_far)
+        so_far.skipped = here.skipped
         found = yield self._turn_of(
             so_far, partial(tree.found, root=root, manifest=_manifest(root))
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import os
 import random
 import sys
 import threading
@@ -124,6 +125,22 @@ def test_a_link_to_nothing_on_the_device_is_replaced_or_removed(host, folder):
 
     assert done.removed == ("other",)
     assert on_device(host, host.app) == contents(folder)
+
+
+def test_what_is_neither_file_nor_folder_is_named_by_the_result(s, folder):
+    os.mkfifo(folder / "pkg" / "fifo")
+    (folder / "dangling").symlink_to("nowhere")
+    (folder / "itself").symlink_to("itself")
+    (folder / ".hidden").symlink_to("nowhere")
+
+    done = s.files.sync(folder, "/app")
+
+    assert done.skipped == ("dangling", "itself", "pkg/fifo")
+    assert s.files.sync(folder, "/app").skipped == done.skipped
+    for name in done.skipped:
+        (folder / name).unlink()
+    assert s.files.sync(folder, "/app").skipped == ()
+    assert on_device(s, "/app") == contents(folder)
 
 
 def test_a_folder_is_there_afterwards_and_the_result_says_what_was_done(s, folder):
