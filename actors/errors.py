@@ -73,6 +73,7 @@ class DeviceFileExistsError(DeviceFileError, FileExistsError):
 class DeviceIsADirectoryError(DeviceFileError, IsADirectoryError):
     """It is a directory, where a file was asked for."""
 
+    advice = "give the path of a file; `session.files.list(path)` shows what is in the directory"
     words = "it is a directory"
 
 

@@ -32,15 +32,18 @@ COMMON: Final = {
     22: "EINVAL",
     28: "ENOSPC",
     30: "EROFS",
+    36: "ENAMETOOLONG",
     39: "ENOTEMPTY",
 }
 EMBEDDED: Final = {
     2: "EACCES",
     10: "EBUSY",
+    19: "EDQUOT",
     20: "EEXIST",
     28: "EINVAL",
     29: "EIO",
     31: "EISDIR",
+    37: "ENAMETOOLONG",
     44: "ENOENT",
     51: "ENOSPC",
     54: "ENOTDIR",
@@ -66,6 +69,7 @@ WORDS: Final = {
     "EBUSY": "it is in use on the device",
     "EIO": "the device cannot read or write it",
     "EINVAL": "the device does not take such a path",
+    "ENAMETOOLONG": "the name is too long for the device; give a shorter one",
 }
 _NUMBER: Final = re.compile(r"^(?:\[Errno )?(\d+)\b")
 _NAME: Final = re.compile(r"\bE[A-Z]{3,}\b")

@@ -37,6 +37,8 @@ REMOVE_DIRECTORY: Final = -3
 
 DIRECTORY_SIZE: Final = -1
 """What a listing says for the size of a directory."""
+UNKNOWN_SIZE: Final = -2
+"""The same of a name that the device lists and can tell nothing of, such as a dangling link."""
 
 SOURCE: Final = f"""\
 import os,sys
@@ -63,6 +65,7 @@ def YO(p,n):
 def YM(h,b,w=0):
  k=0;r=[];b=memoryview(b)
  for p,o,n,t in eval(h):
+  YF[-1]=t or p
   if n<0:
    YO(p,n);continue
   d=b[k:k+n];k+=n
@@ -88,14 +91,17 @@ def YA(p):
  try:
   v=os.statvfs(p);return v[1]*v[3]
  except(OSError,AttributeError):return-1
+def YD(p):
+ try:t=os.stat(p);return t[6],t[0]&0xf000==0x4000,t[8]
+ except OSError:return {UNKNOWN_SIZE},False,0
 def YL(p):
  r=[];s=['']
  while s:
   d=s.pop()
   for n in os.listdir(p+d or'/'):
-   n=d+'/'+n;t=os.stat(p+n);z=t[6]
-   if t[0]&0xf000==0x4000:s.append(n);z={DIRECTORY_SIZE}
-   r.append('%d,%d,%s'%(z,t[8],n))
+   n=d+'/'+n;z,k,t=YD(p+n)
+   if k:s.append(n);z={DIRECTORY_SIZE}
+   r.append('%d,%d,%s'%(z,t,n))
  return'//'.join(r)
 def YT(p):
  try:
@@ -120,9 +126,10 @@ def YR(p,o,n):
   f.seek(o);b=f.read(n)
  return b,t[6],t[8]
 """
-"""YF: open files by number; of smaller devices. YV: length and checksum of a file's beginning.
-YM: a batch; YO: an act of it. YA: free bytes. YL: all names below a directory; YS: the
-same with the manifest, YT. YP: what else the device can do. YR: a piece."""
+"""YF: open files by number, of smaller devices; -1 is what the last batch came to. YV: length and
+checksum of a file's beginning. YM: a batch; YO: an act of it. YA: free bytes. YD: what is there, as
+far as can be told. YL: all names below a directory; YS: the same with the manifest, YT. YP: what
+else the device can do. YR: a piece."""
 
 STREAM_SOURCE: Final = f"""\
 from binascii import crc32

@@ -47,6 +47,8 @@ class LocalTree:
 
     files: dict[str, LocalFile]
     directories: frozenset[str]
+    skipped: tuple[str, ...] = ()
+    """What is neither, such as a FIFO or a link to nothing."""
 
 
 def scan(local: Path, ignore: tuple[str, ...], mpy: int) -> LocalTree:
@@ -65,17 +67,21 @@ def scan(local: Path, ignore: tuple[str, ...], mpy: int) -> LocalTree:
     _check_folder(local)
     files: dict[str, LocalFile] = {}
     directories: set[str] = set()
+    skipped = []
     ignored = re.compile("|".join(map(translate, ignore)) or "(?!)").match
     for path, source, is_folder in _walk(local.resolve(strict=True), local, "", ignored):
         if is_folder:
             directories.add(path)
+            continue
+        if not source.is_file():
+            skipped.append(path)
             continue
         data = source.read_bytes()
         found = described(source, path, data, mpy)
         if found.path in files:
             raise PathError(f"{path}: it would become {found.path}, which is there too; remove one")
         files[found.path] = found
-    return LocalTree(files, frozenset(directories))
+    return LocalTree(files, frozenset(directories), tuple(skipped))
 
 
 def _check_folder(local: Path) -> None:
@@ -132,11 +138,12 @@ def _walk(
         if ignored(entry.name) or ignored(path):
             continue
         source = folder / entry.name
-        _check(top, folder, path, source, is_link=entry.is_symlink())
-        if entry.is_dir():
+        is_link = entry.is_symlink()
+        _check(top, folder, path, source, is_link=is_link)
+        if os.path.isdir(source) if is_link else entry.is_dir():  # noqa: PTH112 -- of a loop: False
             yield path, source, True
             yield from _walk(top, source, f"{path}/", ignored)
-        elif entry.is_file():
+        else:
             yield path, source, False
 
 
@@ -147,7 +154,7 @@ def _check(top: Path, folder: Path, path: str, source: Path, *, is_link: bool) -
         raise PathError(f"{path!r}: a name that is no UTF-8 cannot be sent; rename it") from None
     if not is_link:
         return
-    real = source.resolve()
+    real = Path(os.path.realpath(source))  # `resolve` raises at a link to itself
     if not real.is_relative_to(top):
         raise PathError(f"{source} leads out of {top}; copy what it leads to, or ignore it")
     if folder.resolve().is_relative_to(real):

@@ -88,6 +88,8 @@ class SyncResult:
     bytes: int
     """Bytes of the files that were written."""
     seconds: float
+    skipped: tuple[str, ...] = ()
+    """What is neither a file nor a folder on the host, such as a FIFO or a link to nothing."""
 
 
 @dataclass(slots=True)
@@ -261,7 +263,7 @@ def _check_kinds(local: LocalTree, listing: Listing, gone: set[str], root: str) 
 
 def most_needed(made: Plan, sizes: Mapping[str, int], listing: Listing) -> int:
     """Return the bytes that must be free: each file is written before the old one goes."""
-    used = -sum(listing[each][0] for each in made.remove)
+    used = -sum(max(listing[each][0], 0) for each in made.remove)
     most = 0
     for path in made.write:
         used += max(sizes[path], 0)

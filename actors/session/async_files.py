@@ -15,6 +15,7 @@ from .file_system import AsyncFileSystemContext
 from .files import Progress
 from .files_calls import Report, as_bytes
 from .files_core import FileInfo, Walked
+from .typed import check_callback
 
 T = TypeVar("T")
 
@@ -53,7 +54,8 @@ class AsyncFiles(AsyncFileSystemContext):
             path: where it is to be on the device.
             data: all of it.
             temporary: it is removed when the session ends (SES-077).
-            on_progress: called with the bytes done and all bytes, on this thread.
+            on_progress: called with the bytes done and all bytes, on this thread; what it raises
+                ends the transfer, but not when all are done.
 
         Raises:
             DeviceDiskFullError: there is no room for it; nothing is left of it.
@@ -172,6 +174,7 @@ async def _followed(start: Callable[[Report | None], Future[T]], on_progress: Pr
     """Await a transfer in this task, which also takes its progress."""
     if on_progress is None:
         return await start(None)
+    check_callback("on_progress", on_progress)
     stream: Stream[tuple[int, int]] = Stream()
     future = start(stream.put)
     future.add_done_callback(lambda _: stream.close())

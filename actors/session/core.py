@@ -16,6 +16,7 @@ from .answers import Place
 from .pieces import lines_from, pieces_of
 from .state import dropped_mark
 from .task_calls import TaskCalls
+from .typed import check_callback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +96,7 @@ class SessionCore(TaskCalls):
         """Start a call and wait for it on this thread, which also takes its output."""
         if on_output is None:
             return start(None).get()
+        check_callback("on_output", on_output)
         stream, future = _streaming(start)
         try:
             for piece in stream:
@@ -108,6 +110,7 @@ class SessionCore(TaskCalls):
         """Start a call and await it in this task, which also takes its output."""
         if on_output is None:
             return await start(None)
+        check_callback("on_output", on_output)
         stream, future = _streaming(start)
         try:
             async for piece in stream:

@@ -12,6 +12,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .files_calls import check_path
 from .files_core import FileInfo
 from .files_sync import SyncingFiles
 
@@ -107,6 +108,7 @@ class FileSystemView:
 
     def _state(self, path: str) -> Future[FileSystemState] | FileSystemState:
         """Return what is known of a directory, or the future of the device's answer."""
+        check_path(path)
         core = self._core
         if not core.is_active:
             raise core.refusal()

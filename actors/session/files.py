@@ -24,6 +24,7 @@ from klemheist.actors.streams import Stream
 from .file_system import FileSystemContext
 from .files_calls import Report, as_bytes
 from .files_core import FileInfo, Walked
+from .typed import check_callback
 
 T = TypeVar("T")
 Progress = Callable[[int, int], object]
@@ -66,7 +67,8 @@ class Files(FileSystemContext):
             path: where it is to be on the device.
             data: all of it.
             temporary: it is removed when the session ends (SES-077).
-            on_progress: called with the bytes done and all bytes, on this thread.
+            on_progress: called with the bytes done and all bytes, on this thread; what it raises
+                ends the transfer, but not when all are done.
 
         Raises:
             DeviceDiskFullError: there is no room for it; nothing is left of it.
@@ -183,6 +185,7 @@ def _followed(start: Callable[[Report | None], Future[T]], on_progress: Progress
     """Wait for a transfer on this thread, which also takes its progress."""
     if on_progress is None:
         return start(None).get()
+    check_callback("on_progress", on_progress)
     stream: Stream[tuple[int, int]] = Stream()
     future = start(stream.put)
     future.add_done_callback(lambda _: stream.close())

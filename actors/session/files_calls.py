@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from klemheist.actors.errors import (
     CapabilityError,
+    DeviceDiskFullError,
     DeviceError,
     DeviceFileError,
     DeviceFileNotFoundError,
@@ -40,6 +41,8 @@ Transfer = Generator[Future[Any], Any, T]
 
 MOST_FAULTS: Final = 5
 """Faults of the link that one transfer outlives."""
+MOST_OF_NAME: Final = 50
+"""Characters of a file's name that its part's name has."""
 FAULTS: Final = (LinkLost, DeviceReset)
 
 numbers: Final = itertools.count(1)
@@ -153,14 +156,24 @@ def transfer_name(number: int) -> str:
     return f"{_PROCESS}{number}"
 
 
+def beside(path: str, name: str) -> str:
+    """Return where a file is until it is whole; a name as long as disks take gets none longer."""
+    folder, slash, last = path.rpartition("/")
+    return f"{folder}{slash}{last[:MOST_OF_NAME]}.{name}~"
+
+
 def check_path(path: object) -> None:
-    """See that a path of the device is text.
+    """See that a path of the device is one.
 
     Raises:
-        ArgumentError: it is not.
+        ArgumentError: it is no text, or empty, or holds what ends a text on many devices.
     """
     if not isinstance(path, str):
         raise ArgumentError(f"{path!r} is no path on the device; give it as text")
+    if not path:
+        raise ArgumentError("'' is no path on the device; give a name, or '/' for the root")
+    if "\0" in path:
+        raise ArgumentError(f"{path!r} is no path on the device; leave the zero byte out")
 
 
 def as_bytes(data: object) -> bytes:
@@ -173,6 +186,14 @@ def as_bytes(data: object) -> bytes:
         kind = type(data).__name__
         raise ArgumentError(f"data of type {kind} cannot be written; give bytes, as text.encode()")
     return bytes(data)
+
+
+def full(error: DeviceFileError, path: str, needed: int, free: int) -> DeviceFileError:
+    """Return what it means that a device without room, or directory, took no more than this."""
+    if isinstance(error, DeviceFileNotFoundError):
+        text = "the directory above it is not there; make it first with mkdir"
+        return DeviceFileNotFoundError(path, text, code=error.code)
+    return DeviceDiskFullError(path, needed=needed, free=free) if error.code == "ENOSPC" else error
 
 
 def about(error: BaseException, path: str, platform: str) -> BaseException:

@@ -6,19 +6,21 @@ from dataclasses import dataclass, field
 from functools import partial
 from posixpath import dirname
 
-from klemheist.actors.errors import CapabilityError, DeviceFileNotFoundError
+from klemheist.actors.errors import CapabilityError, DeviceFileError, DeviceFileNotFoundError
 from klemheist.actors.files import kit
 from klemheist.actors.files.kit import Order
+from klemheist.actors.files.plan import unfinished
 from klemheist.actors.operation import Steps, operation
 from klemheist.actors.runtime.future import Future
 
 from . import files_disk as disks
 from . import files_remote as remote
 from . import files_tree as tree
-from .files_calls import Transfer
+from .files_calls import Transfer, check_path
 from .files_transfers import Transfers
 
 Orders = list[Order]
+Times = list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class FileInfo:
 
     name: str
     size: int
-    """Bytes; of a directory, whatever the device says."""
+    """Bytes; of a directory, whatever the device says. -1 where the device lists the name and can
+    tell nothing of it, such as a dangling link."""
     is_dir: bool
     modified: int = field(default=0, compare=False)
     """When it was changed, in seconds of the device's own clock; 0 where it does not know."""
@@ -59,7 +62,7 @@ class FileOperations(Transfers):
     def list(self, path: str) -> Future[list[FileInfo]]:
         """Ask for all names in a directory, sorted."""
         names = self.go(path, "list", lambda board: remote.listed(board, path))
-        found = names.map(lambda all_: sorted((FileInfo(*each) for each in all_), key=_name))
+        found = names.map(lambda all_: sorted((_listed(*each) for each in all_), key=_name))
         return self.recorded("list", path, found)
 
     def walk(self, path: str) -> Future[Walked]:
@@ -68,8 +71,8 @@ class FileOperations(Transfers):
 
     @operation
     def _walk(self, path: str) -> Steps[Walked]:
-        root = path.rstrip("/")
         there = yield self.go(path, "walk", disks.disk)
+        root = path.rstrip("/")
         if not there.renames:
             return [(path, [], (yield self.list(path)))]
         found = yield self.ask(path, f"YL({root!r})", "walk")
@@ -105,11 +108,29 @@ class FileOperations(Transfers):
     def carry_out(self, path: str, doing: str, orders: Orders) -> Transfer[None]:
         """Carry out orders that write nothing, turn by turn."""
         for start in range(0, len(orders), tree.MOST_ORDERS):
-            some = orders[start : start + tree.MOST_ORDERS]
-            yield self.go(path, doing, partial(tree.batched, orders=some, data=b""))
+            yield from self.batch(path, doing, orders[start : start + tree.MOST_ORDERS])
+
+    def batch(self, path: str, doing: str, orders: Orders, data: bytes = b"") -> Transfer[Times]:
+        """Carry out orders in one turn; return the times of the files that got their names.
+
+        Raises:
+            DeviceFileError: the device could not do one, which it names.
+        """
+        carry_out = partial(tree.batched, orders=orders, data=data)
+        try:
+            times: Times = yield self.go(path, doing, carry_out, changes=bool(data))
+        except DeviceFileError as error:
+            last = yield self.ask(path, "YF.get(-1)", doing)
+            if last not in {order.target or order.part for order in orders}:
+                raise  # the device was another session's meanwhile
+            place = unfinished(last) or last
+            text = error.message.removeprefix(f"{error.path}: ")
+            raise type(error)(place, text, code=error.code) from error
+        return times
 
     def rename(self, source: str, target: str) -> Future[None]:
         """Rename a file or directory."""
+        check_path(target)
         return self.recorded("rename", source, self._rename(source, target))
 
     @operation
@@ -158,7 +179,7 @@ def walked(root: str, text: str) -> Walked:
             names.append(name)
             places.setdefault(path, ([], []))
         else:
-            files.append(FileInfo(name, size, is_dir=False, modified=time))
+            files.append(_listed(name, size, False, time))  # noqa: FBT003 -- as below
     return [
         (f"{root}/{place}".rstrip("/") or "/", *found) for place, found in sorted(places.items())
     ]
@@ -166,6 +187,10 @@ def walked(root: str, text: str) -> Walked:
 
 def _info(path: str, size: int, is_dir: bool, time: int) -> FileInfo:  # noqa: FBT001 -- the device's
     return FileInfo(path.rstrip("/").rpartition("/")[2] or "/", size, is_dir, time)
+
+
+def _listed(name: str, size: int, is_dir: bool, time: int) -> FileInfo:  # noqa: FBT001 -- as above
+    return FileInfo(name, -1 if size == kit.UNKNOWN_SIZE else size, is_dir, time)
 
 
 def _name(info: FileInfo) -> str:

@@ -20,8 +20,10 @@ import os
 def y(d):
  for n in os.listdir(d or'/'):
   n=d+'/'+n
-  if os.stat(n)[0]&0xf000==0x4000:y(n)
-  elif n.endswith(%r):os.remove(n)
+  try:
+   if os.stat(n)[0]&0xf000==0x4000:y(n)
+   elif n.endswith(%r):os.remove(n)
+  except OSError:pass
 try:y(%r)
 except OSError:pass
 del y"""

@@ -59,10 +59,10 @@ def listed(board: Board, path: str) -> Procedure[list[tuple[str, int, bool, int]
     there = yield from disk(board)
     if there.renames:
         stem = path.rstrip("/")
-        code = f"[(n,)+tuple(os.stat({stem + '/'!r}+n))[:9]for n in os.listdir({stem or '/'!r})]"
+        code = f"[(n,)+YD({stem + '/'!r}+n)for n in os.listdir({stem or '/'!r})]"
         found = yield from asked(board, code)
         assert isinstance(found, list)
-        return [(each[0], each[7], each[1] & KIND == DIRECTORY, each[9]) for each in found]
+        return found
     found = yield from asked(board, "[(n,os.size(n))for n in os.listdir()]")
     assert isinstance(found, list)
     return [(*each, False, 0) for each in found]
@@ -70,8 +70,29 @@ def listed(board: Board, path: str) -> Procedure[list[tuple[str, int, bool, int]
 
 def removed(board: Board, path: str) -> Procedure[object]:
     """Remove a file or an empty directory."""
-    _, is_dir, _ = yield from status(board, path)
-    return (yield from asked(board, f"os.{'rmdir' if is_dir else 'remove'}({path!r})"))
+    there = yield from disk(board)
+    remove = f"(os.rmdir if YD({path!r})[1]else os.remove)" if there.renames else "os.remove"
+    return (yield from asked(board, f"{remove}({path!r})"))
+
+
+def tried(board: Board, number: int, path: str, size: int) -> Procedure[int]:
+    """Write and remove a file of a flat disk; return how many bytes of it the disk took.
+
+    How the disk says that it is full differs: it takes fewer bytes, or raises.
+    """
+    yield from disk(board)
+    boot = board.boot
+    code = (
+        f"YF[-1]=0\ntry:\n YF[{number}]=y=open({path!r},'wb')\n while YF[-1]<{size}:\n"
+        f"  k=y.write(bytes(min({BLOCK},{size}-YF[-1])));YF[-1]+=k\n  if k<1:break\n"
+        "except OSError:pass"
+    )
+    yield from execute(board, code)
+    yield from discarded(board, number, path)
+    yield from _still(board, boot)
+    taken = yield from asked(board, "YF.pop(-1)")
+    assert isinstance(taken, int)
+    return taken
 
 
 def begun(board: Board, number: int, path: str, entry: int) -> Procedure[str]:

@@ -37,10 +37,11 @@ from klemheist.actors.files.plan import (
 from klemheist.actors.operation import Steps, operation
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
+from klemheist.transports.repl.values import ArgumentError
 
 from . import files_disk as disks
 from . import files_tree as tree
-from .files_calls import FAULTS, MOST_FAULTS, Report, Transfer
+from .files_calls import FAULTS, MOST_FAULTS, Report, Transfer, check_path
 from .files_core import FileOperations, above
 from .files_parts import hold_parts
 from .files_turns import turns_on
@@ -68,6 +69,7 @@ class _Progress:
         self.tried: dict[str, int] = {}
         """The same of all that was sent: a fault may have hidden that it arrived."""
         self.removed: set[str] = set()
+        self.skipped: tuple[str, ...] = ()
         self.begun: dict[str, int] = {}
         """Bytes that are there already, of files that a fault has cut short."""
         self.ending = part_ending()
@@ -94,6 +96,9 @@ class SyncingFiles(FileOperations):
         options: SyncOptions,
     ) -> Future[SyncResult]:
         """Make a folder of the device hold what a folder of the host holds."""
+        check_path(to)
+        if not isinstance(folder, str | PathLike):
+            raise ArgumentError(f"{folder!r} is no folder of the host; give its path")
         return self.recorded("sync", to, self._sync(folder, to, report, options))
 
     @operation
@@ -130,6 +135,7 @@ class SyncingFiles(FileOperations):
             unchanged=tuple(each for each in made.unchanged if each not in so_far.written),
             bytes=sum(so_far.written.values()),
             seconds=SYSTEM_CLOCK.monotonic() - began,
+            skipped=so_far.skipped,
         )
 
     def _until_alike(self, so_far: _Progress) -> Transfer[Plan]:
@@ -150,6 +156,7 @@ class SyncingFiles(FileOperations):
         """Compare both sides and make them alike; None where the device booted meanwhile."""
         root = so_far.root
         here = yield from self._here(so_far)
+        so_far.skipped = here.skipped
         found = yield self._turn_of(
             so_far, partial(tree.found, root=root, manifest=_manifest(root))
         )
@@ -227,7 +234,7 @@ class SyncingFiles(FileOperations):
                 below = f"{so_far.root}/{{}}".format
                 renamed = Order(below(part), size, 0, below(own))
                 try:
-                    yield self._batch(so_far, [renamed], bytearray())
+                    yield from self._batch(so_far, [renamed], bytearray())
                 except DeviceFileError:
                     continue  # it has gone meanwhile
             so_far.begun[path] = size
@@ -279,19 +286,20 @@ class SyncingFiles(FileOperations):
             begun = Order(target + so_far.ending, there, len(whole) - there, target)
             for order in tree.pieces([begun], room):
                 if len(data) + order.size > room or len(orders) >= tree.MOST_ORDERS:
-                    times += yield self._batch(so_far, orders, data)
+                    times += yield from self._batch(so_far, orders, data)
                     sent += len(data)
                     so_far.tell(sent)
                     orders, data = [], bytearray()
                 orders.append(order)
                 data += whole[order.offset : order.offset + order.size]
         if orders:
-            times += yield self._batch(so_far, orders, data)
+            times += yield from self._batch(so_far, orders, data)
         return times
 
-    def _batch(self, so_far: _Progress, orders: list[Order], data: bytearray) -> Future[list[int]]:
-        carry_out = partial(tree.batched, orders=orders, data=bytes(data))
-        return self.go(so_far.root or "/", "sync", carry_out, changes=True)
+    def _batch(
+        self, so_far: _Progress, orders: list[Order], data: bytearray
+    ) -> Transfer[list[int]]:
+        return (yield from self.batch(so_far.root or "/", "sync", orders, bytes(data)))
 
     @property
     def _has_kit(self) -> bool:

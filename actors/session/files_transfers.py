@@ -10,23 +10,18 @@ to be there, else from the beginning.
 
 from __future__ import annotations
 
-import itertools
 from functools import partial
-from posixpath import dirname
 from typing import Final
 
 from klemheist.actors.errors import (
     DeviceDiskFullError,
     DeviceFileError,
-    DeviceFileNotFoundError,
     DeviceIsADirectoryError,
 )
 from klemheist.actors.files import kit
 from klemheist.actors.files.kit import Order
 from klemheist.actors.operation import Steps, operation
 from klemheist.actors.runtime.future import Future
-from klemheist.transports.repl.board import Board
-from klemheist.transports.repl.lines import Procedure
 
 from . import files_disk as disks
 from . import files_remote as remote
@@ -34,21 +29,21 @@ from . import files_tree as tree
 from .files_calls import (
     FAULTS,
     MOST_FAULTS,
-    FileCalls,
     Report,
     Transfer,
+    beside,
+    full,
     numbers,
     transfer_name,
 )
+from .files_flat import FlatTransfers
 from .ledger import EntryKind
 
-TURN: Final = 16
-"""Pieces in one turn: then other sessions have theirs."""
 MOST_CHANGES: Final = 3
 """How often a file may change while it is read, before that is an error."""
 
 
-class Transfers(FileCalls):
+class Transfers(FlatTransfers):
     """Whole files, in both directions."""
 
     # -- reading -----------------------------------------------------------------------------------
@@ -60,7 +55,7 @@ class Transfers(FileCalls):
     @operation
     def _read(self, path: str, report: Report | None) -> Steps[bytes]:
         there = yield self.go(path, "read", disks.disk)
-        reading = self._read_whole if there.renames else self._read_flat
+        reading = self._read_whole if there.renames else self.read_flat
         return (yield from reading(path, report))
 
     def _read_whole(self, path: str, report: Report | None) -> Transfer[bytes]:
@@ -91,35 +86,6 @@ class Transfers(FileCalls):
             if len(data) >= known[0] or not some:
                 return bytes(data)
 
-    def _read_flat(self, path: str, report: Report | None) -> Transfer[bytes]:
-        total, *_ = yield self.go(path, "read", partial(remote.status, path=path))
-        number, data = next(numbers), bytearray()
-        boot = yield self.go(path, "read", lambda b: remote.opened(b, number, path, "rb"))
-        try:
-            while True:
-                size = self.turn()
-                some = yield self.go(
-                    path,
-                    "read",
-                    partial(remote.some, number=number, boot=boot, size=size),
-                    changes=True,
-                )
-                data += some
-                if report is not None:
-                    report((len(data), max(total, len(data))))
-                if len(some) < size:
-                    return bytes(data)
-        finally:
-            self.go(path, "read", lambda b: remote.closed(b, number))
-
-    def turn(self) -> int:
-        """Return how many bytes one turn of a transfer moves."""
-        board = self.core.port.board
-        known = board.facts.get("disk")
-        if isinstance(known, tuple) and known[1].streams:
-            return kit.STREAM_BLOCK
-        return board.longest // 4 * TURN
-
     # -- writing -----------------------------------------------------------------------------------
 
     def write(
@@ -142,27 +108,29 @@ class Transfers(FileCalls):
         report: Report | None,
     ) -> Steps[None]:
         there = yield self.go(path, "write", disks.disk)
-        if there.renames:
-            yield from self.check_room(path, len(data))
-        if temporary:
-            self.hold("file", path, f"file {path}")
         number = next(numbers)
         name = transfer_name(number)
-        part = f"{path}.{name}~" if there.renames else path
+        check = self.check_room if there.renames else self.check_flat_room
+        yield from check(path, len(data), number)
+        if temporary:
+            self.hold("file", path, f"file {path}")
+        part = beside(path, name) if there.renames else path
         transfer = self.hold("transfer", part, f"transfer {name}", number)
         try:
             if there.renames:
                 yield from self._send_whole(path, part, data, report)
             else:
-                yield from self._send_flat(path, data, number, report)
+                yield from self.send_flat(path, data, number, report)
         except BaseException:
             yield self.core.clean_one(EntryKind.RESOURCE, transfer.resource_id)
             raise
         self.release(transfer)
 
-    def check_room(self, path: str, needed: int) -> Transfer[None]:
-        """Refuse what cannot fit, before anything of it is sent."""
-        free = yield self.go(path, "write", partial(tree.free, path=dirname(path) or "/"))
+    def check_room(self, path: str, needed: int, _: int) -> Transfer[None]:
+        """Refuse what cannot fit or get its name, before anything of it is sent."""
+        free, is_dir = yield self.go(path, "write", partial(tree.room, path=path))
+        if is_dir:
+            raise DeviceIsADirectoryError(path)
         if 0 <= free < needed:
             raise DeviceDiskFullError(path, needed=needed, free=free)
 
@@ -181,7 +149,7 @@ class Transfers(FileCalls):
             try:
                 yield self.go(path, "write", sending, changes=True)
             except DeviceFileError as error:
-                raise _full(error, path, len(data), at) from error
+                raise full(error, path, len(data), at) from error
             except FAULTS:
                 faults += 1
                 if faults > MOST_FAULTS:
@@ -204,62 +172,3 @@ class Transfers(FileCalls):
         if (yield self.go(path, "write", hashed)) == (len(data), kit.checksum(data)):
             return len(data), True
         return 0, False
-
-    def _send_flat(
-        self, path: str, data: bytes, number: int, report: Report | None
-    ) -> Transfer[None]:
-        """Send to a device that can only write from the beginning; prove the whole."""
-        for fault in itertools.count(1):
-            try:
-                yield from self._send(path, data, number, report)
-            except FAULTS:
-                if fault > MOST_FAULTS:
-                    raise
-            else:
-                return
-
-    def _send(self, part: str, data: bytes, number: int, report: Report | None) -> Transfer[None]:
-        entries = self.core.namespace._numbers  # noqa: SLF001 -- the device's, for all its sessions
-        entry = entries.entry()
-        try:
-            begun = partial(remote.begun, number=number, path=part, entry=entry)
-            boot = yield self.go(part, "write", begun, changes=True)
-            size = self.core.port.board.longest // 4 * TURN
-            for start in range(0, len(data), size):
-                some = data[start : start + size]
-                try:
-                    taken = yield self.go(
-                        part, "write", partial(_taken, entry, boot, some), changes=True
-                    )
-                except DeviceFileError as error:
-                    raise _full(error, part, len(data), start) from error
-                if taken != len(some):
-                    raise DeviceDiskFullError(part, needed=len(data), free=start + taken)
-                if report is not None:
-                    report((start + len(some), len(data)))
-            proved = partial(remote.proved, number=number, boot=boot, path=part, entry=entry)
-            found = yield self.go(part, "write", proved, changes=True)
-        finally:
-            entries.free_entries.append(entry)
-        if found != (len(data), remote.checksum(data)):
-            raise damaged(part, len(data), found[0])
-
-
-def _full(error: DeviceFileError, path: str, needed: int, free: int) -> DeviceFileError:
-    """Return what it means that a device without room, or directory, took no more than this."""
-    if isinstance(error, DeviceFileNotFoundError):
-        text = "the directory above it is not there; make it first with mkdir"
-        return DeviceFileNotFoundError(path, text, code=error.code)
-    return DeviceDiskFullError(path, needed=needed, free=free) if error.code == "ENOSPC" else error
-
-
-def damaged(path: str, sent: int, kept: int) -> DeviceFileError:
-    """Return the error of a file that is not what was sent."""
-    text = (
-        f"of {sent} bytes the device kept {kept}, or others; look for free space and write it again"
-    )
-    return DeviceFileError(path, text, code="EIO")
-
-
-def _taken(entry: int, boot: str, some: bytes, board: Board) -> Procedure[int]:
-    return (yield from remote.written(board, entry, boot, some))

@@ -11,6 +11,7 @@ import zlib
 from ast import literal_eval
 from collections.abc import Iterator
 from dataclasses import dataclass
+from posixpath import dirname
 from typing import Final
 
 from klemheist.actors.errors import DeviceError, DeviceFileNotFoundError
@@ -56,14 +57,14 @@ def found(board: Board, root: str, manifest: str) -> Procedure[Found]:
     return Found(*answer)
 
 
-def free(board: Board, path: str) -> Procedure[int]:
-    """Return the free bytes where a path lies; -1 where the device does not say."""
-    return (yield from _int(board, f"YA({path!r})"))
+def room(board: Board, path: str) -> Procedure[tuple[int, bool]]:
+    """Return the free bytes where a path lies, -1 where the device does not say.
 
-
-def _int(board: Board, expression: str) -> Procedure[int]:
-    answer = yield from disks.asked(board, expression)
-    assert isinstance(answer, int)
+    And whether the path itself is a directory.
+    """
+    above = dirname(path) or "/"
+    answer = yield from disks.asked(board, f"(YA({above!r}),YD({path!r})[1])")
+    assert isinstance(answer, tuple)
     return answer
 
 
@@ -261,6 +262,6 @@ __all__ = [
     "cut",
     "fetched",
     "found",
-    "free",
     "hashed",
+    "room",
 ]

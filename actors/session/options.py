@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from klemheist.transports.repl.values import ArgumentError
 
 from .budget import Budget
+from .typed import check_callback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,3 +96,6 @@ class CallOptions:
     """It may be sent again if its fate is unknown (DESIGN 3.5)."""
     on_output: Callable[[bytes], object] | None = None
     """Takes each piece of what the call prints."""
+
+    def __post_init__(self) -> None:
+        check_callback("on_output", self.on_output)

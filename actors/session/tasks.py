@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, ParamSpec, Self
 
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.sources import Source
+from klemheist.transports.repl.values import ArgumentError
 
 from .generators import AsyncRemoteGenerator, GeneratorCore, RemoteGenerator
 from .mapped import mapped
@@ -80,7 +81,12 @@ class RemoteTask(AnyTask, Generic[P, R]):
         return self._start(args, kwargs, self.options.on_output)
 
     def _mapped(self, iterables: tuple[Iterable[Any], ...]) -> closing[Generator[Future[R]]]:
-        return closing(mapped(self._start_each, zip(*iterables, strict=False)))
+        try:
+            rows = zip(*iterables, strict=False)
+        except TypeError:
+            text = f"{self.source.name}.map takes lists, or what else gives arguments one by one"
+            raise ArgumentError(f"{text}; give [5] where one call of it takes 5") from None
+        return closing(mapped(self._start_each, rows))
 
     def _start_each(self, rows: list[tuple[Any, ...]]) -> list[Future[Any]]:
         options = self.options

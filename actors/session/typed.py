@@ -1,4 +1,4 @@
-"""Results whose type the caller names: `s.execute("get_status()", result_type=dict)` (SES-125)."""
+"""What a caller gives beside the code: `s.execute("get_status()", result_type=dict)` (SES-125)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,20 @@ def check_type(result_type: object) -> None:
     """
     if result_type is not None and not isinstance(result_type, type):
         raise ArgumentError(f"result_type={result_type!r}: give a class, such as dict, or None")
+
+
+def check_callback(option: str, callback: object) -> None:
+    """See that what is to be called can be, before anything is sent.
+
+    Args:
+        option: what errors call it.
+        callback: a function, or None.
+
+    Raises:
+        ArgumentError: it is neither.
+    """
+    if callback is not None and not callable(callback):
+        raise ArgumentError(f"{option}={callback!r}: give a function, such as print, or None")
 
 
 def typed(value: Any, result_type: type[Any] | None) -> Any:

@@ -76,6 +76,8 @@ def sync(stay: Stay, args: Namespace) -> int:
     for sign, paths in (("+", done.written), ("-", done.removed)):
         for path in paths:
             print(sign, path)
+    for path in done.skipped:
+        print(f"{path} is skipped: it is neither a file nor a folder")
     print(
         f"{len(done.written)} written, {len(done.removed)} removed, {len(done.unchanged)} "
         f"unchanged; {done.bytes} bytes in {done.seconds:.2f} s"

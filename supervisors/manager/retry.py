@@ -57,5 +57,8 @@ async def with_retry_async(attempt: Callable[[], Awaitable[T]], max_retries: int
     """Await `attempt` until it works, at most `max_retries` times."""
     import tenacity  # noqa: PLC0415 -- as above
 
+    async def once() -> T:  # tenacity awaits coroutine functions only, whatever else returns
+        return await attempt()
+
     policy: AsyncRetrying = _policy(tenacity.AsyncRetrying, max_retries)
-    return await policy(attempt)
+    return await policy(once)

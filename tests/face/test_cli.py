@@ -252,6 +252,7 @@ def test_a_device_does_not_say_where_files_are_written_here(name):
 def test_sync_says_what_it_did(capsys, place):
     (place / "app").mkdir()
     (place / "app" / "a.py").write_bytes(b"a = 1")
+    (place / "app" / "link").symlink_to("nowhere")
 
     assert main([
         *("touch", ":old.py", ":kept.py", "+", "sync", "app"),
@@ -260,10 +261,11 @@ def test_sync_says_what_it_did(capsys, place):
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "+ a.py"
-    assert lines[1].startswith("1 written, 0 removed, 0 unchanged; 5 bytes in ")
-    assert lines[2] == "- old.py"
-    assert lines[3].startswith("0 written, 1 removed, 1 unchanged; 0 bytes in ")
-    assert [line.split()[1] for line in lines[4:]] == [".klemheist-manifest", "a.py", "kept.py"]
+    assert lines[1] == lines[4] == "link is skipped: it is neither a file nor a folder"
+    assert lines[2].startswith("1 written, 0 removed, 0 unchanged; 5 bytes in ")
+    assert lines[3] == "- old.py"
+    assert lines[5].startswith("0 written, 1 removed, 1 unchanged; 0 bytes in ")
+    assert [line.split()[1] for line in lines[6:]] == [".klemheist-manifest", "a.py", "kept.py"]
 
 
 @pytest.mark.parametrize("words", [["cp", "gone.py", ":x.py"], ["run", "gone.py"]], ids=" ".join)

@@ -117,6 +117,86 @@ def test_a_full_disk_is_told_and_keeps_no_part(manager):
         assert session.files.list() == before
 
 
+def test_a_file_too_long_for_a_flat_disk_does_not_take_the_old_one_away(manager):
+    """There it is written in its place, and nothing says what is free."""
+    with manager.session("microbit:") as session:
+        before = session.files.list()
+        session.files.write("keep", DATA)
+
+        for length in (16_000, 60_000):
+            with pytest.raises(
+                DeviceDiskFullError, match=rf"{length} .* needed, 1\d{{4}} are free"
+            ):
+                session.files.write("keep", bytes(length))
+
+        assert session.files.read("keep") == DATA
+        session.files.write("keep", DATA * 2)
+        assert session.files.read("keep") == DATA * 2
+        session.files.remove("keep")
+        assert session.files.list() == before
+        assert session.resources.get_active_resources() == ()
+
+
+@pytest.mark.parametrize("place", ["sim:", "sim:names"])
+def test_a_name_is_as_long_as_the_disk_takes_it_and_one_too_long_is_told(
+    manager, place, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("KLEMHEIST_HOME", str(tmp_path))
+    with manager.session(place) as session:
+        before = session.files.list()
+        for name in ("x" * 255, "é" * 127):
+            session.files.write(name, DATA)
+            assert session.files.read(name) == DATA
+            session.files.remove(name)
+
+        with pytest.raises(DeviceFileError, match=r"y{256}: the name is too long") as caught:
+            session.files.write("y" * 256, DATA)
+
+        assert caught.value.code == "ENAMETOOLONG"
+        assert session.files.list() == before
+
+
+USES = [
+    lambda files, path: files.read(path),
+    lambda files, path: files.write(path, b"x"),
+    lambda files, path: files.list(path),
+    lambda files, path: files.walk(path),
+    lambda files, path: files.stat(path),
+    lambda files, path: files.exists(path),
+    lambda files, path: files.remove(path),
+    lambda files, path: files.remove(path, recursive=True),
+    lambda files, path: files.rename(path, "b"),
+    lambda files, path: files.rename("a", path),
+    lambda files, path: files.mkdir(path),
+    lambda files, path: files.mkdir(path, parents=True, exist_ok=True),
+    lambda files, path: files.sync(Path(__file__).parent, path),
+    lambda files, path: files.get_state(path),
+]
+
+
+@pytest.mark.parametrize("use", USES)
+def test_what_is_no_path_is_told_by_every_operation(session, use):
+    before = session.files.list()
+
+    for path, told in (("", "give a name, or '/'"), ("a\0b", "zero byte"), (5, "as text")):
+        with pytest.raises(klemheist.ArgumentError, match=f"no path on the device; .*{told}"):
+            use(session.files, path)
+
+    assert session.files.list() == before
+
+
+@pytest.mark.parametrize("path", [".", "..", "/"])
+def test_a_directory_is_not_written(session, path):
+    before = session.files.list()
+
+    with pytest.raises(DeviceIsADirectoryError, match=r": it is a directory$") as caught:
+        session.files.write(path, b"x", temporary=True)
+
+    assert "give the path of a file" in caught.value.advice
+    assert session.files.list() == before
+    assert session.resources.get_active_resources() == ()
+
+
 @pytest.mark.parametrize(
     "act",
     [
@@ -234,6 +314,25 @@ def rich(manager, request, tmp_path):
         yield session
         if session.files.exists(session.top):
             session.files.remove(session.top, recursive=True)
+
+
+@pytest.mark.parametrize("rich", ["host"], indirect=True)
+def test_a_name_of_which_nothing_can_be_told_is_listed_with_the_others(rich):
+    """Such as a link to nothing: the folder is listed, walked and removed all the same."""
+    files, top = rich.files, rich.top
+    files.mkdir(top)
+    files.write(f"{top}/whole", b"12")
+    for name in ("one", "two"):
+        Path(top, name).symlink_to("nowhere")
+
+    names = [("one", -1), ("two", -1), ("whole", 2)]
+    assert [(each.name, each.size) for each in files.list(top)] == names
+    assert [(each.name, each.size) for each in files.walk(top)[0][2]] == names
+    with pytest.raises(DeviceFileNotFoundError, match=f"^OSError: {top}/one: no such file"):
+        files.stat(f"{top}/one")
+    files.remove(f"{top}/one")
+    files.remove(top, recursive=True)
+    assert not Path(top).exists()
 
 
 def test_parents_are_made_and_what_is_there_is_let_be(rich):

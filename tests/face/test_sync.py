@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import os
 import random
 import sys
 import threading
@@ -27,6 +28,7 @@ from klemheist.errors import (
     CallCancelled,
     CapabilityError,
     DeviceDiskFullError,
+    DeviceFileError,
     DeviceIsADirectoryError,
     LinkTimeout,
     PathError,
@@ -99,6 +101,46 @@ def counted(manager, url="sim:"):
     with mock.patch.object(link, "write", wraps=link.write) as write:
         yield sizes
         sizes += [len(each.args[0]) for each in write.call_args_list]
+
+
+def test_a_name_that_the_device_does_not_take_is_named(s, folder):
+    name = "x" * 250  # what is unfinished has a longer one
+    (folder / "pkg" / name).write_bytes(b"1")
+
+    with pytest.raises(DeviceFileError, match=f"/app/pkg/{name}: the name is too long"):
+        s.files.sync(folder, "/app")
+
+    assert not [each for each in on_device(s, "/app") if each.endswith("~")]
+    (folder / "pkg" / name).unlink()
+    s.files.sync(folder, "/app")
+    assert on_device(s, "/app") == contents(folder)
+
+
+def test_a_link_to_nothing_on_the_device_is_replaced_or_removed(host, folder):
+    host.files.mkdir(host.app)
+    for name in ("large.bin", "other"):
+        Path(host.app, name).symlink_to("nowhere")
+
+    done = host.files.sync(folder, host.app, mirror=True)
+
+    assert done.removed == ("other",)
+    assert on_device(host, host.app) == contents(folder)
+
+
+def test_what_is_neither_file_nor_folder_is_named_by_the_result(s, folder):
+    os.mkfifo(folder / "pkg" / "fifo")
+    (folder / "dangling").symlink_to("nowhere")
+    (folder / "itself").symlink_to("itself")
+    (folder / ".hidden").symlink_to("nowhere")
+
+    done = s.files.sync(folder, "/app")
+
+    assert done.skipped == ("dangling", "itself", "pkg/fifo")
+    assert s.files.sync(folder, "/app").skipped == done.skipped
+    for name in done.skipped:
+        (folder / name).unlink()
+    assert s.files.sync(folder, "/app").skipped == ()
+    assert on_device(s, "/app") == contents(folder)
 
 
 def test_a_folder_is_there_afterwards_and_the_result_says_what_was_done(s, folder):

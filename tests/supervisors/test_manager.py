@@ -393,6 +393,46 @@ def test_an_error_that_is_not_recoverable_is_raised_at_once(shared, monkeypatch,
     assert (len(tries), waits) == (1, [])
 
 
+@pytest.mark.req("SES-104", "SES-105", "SES-106", "SES-107")
+def test_an_awaited_operation_is_run_and_tried_again(monkeypatch):
+    waits, tries, real_sleep = [], [], asyncio.sleep
+
+    async def sleep(seconds):
+        waits.append(seconds)
+        await real_sleep(0)
+
+    class BusyError(SessionError):
+        is_recoverable = True
+
+    def work_that_fails(times, error):
+        async def work(session):
+            tries.append(session.session_id)
+            if len(tries) <= times:
+                raise error
+            return await session("6 * 7")
+
+        tries.clear()
+        waits.clear()
+        return work
+
+    async def main():
+        async with AsyncSessionManager() as manager:
+            with_retry = manager.execute_with_retry
+            assert await with_retry("sim:", lambda session: session("6 * 7")) == 42
+            assert await with_retry("sim:", work_that_fails(2, BusyError("later"))) == 42
+            assert (len(set(tries)), waits) == (3, [2.0, 4.0])
+            with pytest.raises(SessionError, match=r"Operation failed after 2 attempts: later"):
+                await with_retry("sim:", work_that_fails(9, BusyError("later")), max_retries=2)
+            assert (len(tries), waits) == (2, [2.0])
+            with pytest.raises(HopelessError):
+                await with_retry("sim:", work_that_fails(9, HopelessError("never")))
+            assert (len(tries), waits) == (1, [])
+            assert manager.get_session_stats().active_session_count == 0
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    asyncio.run(main())
+
+
 class Idle(Program):
     @setup
     def init():

@@ -226,6 +226,78 @@ def test_what_says_that_a_file_is_there_says_it_when_the_disk_has_it(home):
     assert kept.read_text() == "whole"
 
 
+ERRNO_OF = "def errno_of(act):\n try: act()\n except OSError as e: return e.errno\nimport os\n"
+"""What the tests below run first: numbers are the embedded board's own."""
+
+
+@pytest.mark.parametrize("url", ["sim:", "sim:long"])
+def test_a_name_is_refused_from_the_length_on_that_listings_cut(home, url):
+    with Opened(BoardPeer(url)) as opened:
+        enter_raw(opened.link, opened.inbox)
+        code = (
+            f"{ERRNO_OF}open('x' * 255, 'w').close()\nos.rename('x' * 255, 'é' * 127)\n"
+            "told = [errno_of(lambda: open('y' * 256, 'w')), errno_of(lambda: os.mkdir('é' * 128)),"
+            " errno_of(lambda: os.rename('é' * 127, 'z' * 256))]"
+        )
+        assert run(opened.link, opened.inbox, code) == (b"", b"")
+        assert value(opened, "told") == [37, 37, 37]  # ENAMETOOLONG
+        assert value(opened, "os.listdir()") == ["é" * 127]
+
+
+def test_a_path_that_its_disk_cannot_take_is_refused(home):
+    """The board's folder is part of it there."""
+    with Opened(BoardPeer("sim:deep")) as opened:
+        enter_raw(opened.link, opened.inbox)
+        code = (
+            f"{ERRNO_OF}def down():\n"
+            " while True:\n  os.mkdir('d' * 250); os.chdir('d' * 250)\n"
+            "told = errno_of(down)\n"
+        )
+        assert run(opened.link, opened.inbox, code) == (b"", b"")
+        assert value(opened, "told") == 37
+        assert value(opened, "errno_of(lambda: open('f', 'w').write('1'))") is None
+        assert value(opened, "os.listdir()") == ["f"]
+
+
+def test_what_the_disk_refuses_is_an_error_of_the_board_until_it_is_taken(home):
+    with Opened(BoardPeer("sim:refused")) as opened:
+        enter_raw(opened.link, opened.inbox)
+        obstacle = board_folder("refused") / ".klemheist-part"
+        obstacle.mkdir()
+        code = f"{ERRNO_OF}with open('a', 'w') as f: f.write('kept')"
+        assert run(opened.link, opened.inbox, code) == (b"", b"")
+        assert value(opened, "errno_of(lambda: os.rename('a', 'b'))") == 29  # EIO
+        assert value(opened, "errno_of(lambda: open('b', 'w'))") == 29
+        assert value(opened, "errno_of(lambda: os.mkdir('c'))") == 29
+        assert value(opened, "open('a').read()") == "kept"
+        obstacle.rmdir()
+        assert value(opened, "errno_of(lambda: os.rename('a', 'b'))") is None
+        os.kill(board_pid(opened.link), signal.SIGKILL)
+    (kept,) = board_folder("refused").iterdir()
+    assert (kept.name, kept.read_text()) == ("b", "kept")
+
+
+def test_what_is_refused_may_be_removed(home):
+    with Opened(BoardPeer("sim:room")) as opened:
+        enter_raw(opened.link, opened.inbox)
+        (board_folder("room") / ".klemheist-part").mkdir()
+        code = f"{ERRNO_OF}with open('a', 'w') as f: f.write('lost')"
+        assert run(opened.link, opened.inbox, code) == (b"", b"")
+        assert value(opened, "errno_of(lambda: os.remove('a'))") is None
+        assert value(opened, "errno_of(lambda: os.mkdir('c'))") is None
+
+
+def test_what_lies_in_its_folder_and_is_no_file_of_the_boards_is_left_alone(home):
+    folder = board_folder("odd")
+    (folder / "dev").mkdir(parents=True)
+    (folder / "dangling").symlink_to(folder / "nowhere")
+    os.mkfifo(folder / "fifo")
+    (folder / "a").write_text("1")
+    with Opened(BoardPeer("sim:odd")) as opened:
+        enter_raw(opened.link, opened.inbox)
+        assert value(opened, "__import__('os').listdir()") == ["a"]
+
+
 def test_a_named_board_runs_once_at_a_time(home):
     with Opened(BoardPeer("sim:one")), pytest.raises(LinkBusy, match="sim:one is running already"):
         create_link("sim:one").open(Inbox())

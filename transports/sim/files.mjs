@@ -4,6 +4,9 @@
 // and what a command changed is written through when the command ends, and before anything that it
 // prints after closing the file: who reads that it is there may kill the board. Each file by write
 // and rename: killing loses at most what the running command has told nothing of, never half a file.
+//
+// What the disk refuses is an OSError on the board. Its interpreter does not look at what closing a
+// file says, so it comes a step later: with the next that would change something.
 import { createRequire } from "node:module";
 
 const require = createRequire(import.meta.url); // see host.mjs
@@ -26,8 +29,23 @@ export function hideSystemFolders(FS) {
 
 const isSystem = (path) => SYSTEM.has(path.split("/")[1]);
 
+/** Names are as long as disks take them, and as the interpreter's own listing does: it cuts longer ones. */
+export function limitNames(FS) {
+  const before = (name, at) => {
+    const original = FS[name];
+    FS[name] = (...args) => {
+      const last = args[at].replace(/\/+$/, "").split("/").pop();
+      if (Buffer.byteLength(last) > LONGEST_NAME) throw new FS.ErrnoError(ERRNO.ENAMETOOLONG);
+      return original.apply(FS, args);
+    };
+  };
+  before("mknod", 0); // by this all is made: `open` and `mkdir` call it
+  before("rename", 1);
+}
+
 export class Disk {
   #touched = new Set();
+  #refused = new Map(); // by path, what the disk said
 
   constructor(folder) {
     this.folder = folder;
@@ -39,48 +57,89 @@ export class Disk {
   /** Fill a new interpreter's file system from the folder and follow its changes. */
   mount(FS) {
     this.#touched.clear();
+    this.#refused.clear();
     this.#load(FS, "/");
     this.#follow(FS);
   }
 
+  /** What is no file or folder, or cannot be read, is not the board's. */
   #load(FS, path) {
     for (const name of readdirSync(join(this.folder, path))) {
-      if (name.endsWith(PART)) continue; // an interrupted write
       const inside = path + name;
       const real = join(this.folder, inside);
-      if (statSync(real).isDirectory()) {
-        FS.mkdir(inside);
-        this.#load(FS, `${inside}/`);
-      } else FS.writeFile(inside, readFileSync(real));
+      if (inside === PART || isSystem(inside)) continue;
+      safely(() => {
+        const found = statSync(real);
+        if (found.isDirectory()) {
+          FS.mkdir(inside);
+          this.#load(FS, `${inside}/`);
+        } else if (found.isFile()) FS.writeFile(inside, readFileSync(real));
+      });
     }
   }
 
   #follow(FS) {
     const touch = (path) => { if (path && !isSystem(path)) this.#touched.add(path); };
-    const after = (name, paths) => {
+    const path = (name) => safely(() => canonical(FS, name));
+    const hook = (name, around) => {
       const original = FS[name];
-      FS[name] = (...args) => {
-        const before = paths(args).map((path) => safely(() => canonical(FS, path)));
-        const result = original.apply(FS, args);
-        before.forEach(touch);
-        return result;
-      };
+      FS[name] = (...args) => around((...own) => original.apply(FS, own), ...args);
     };
-    after("unlink", ([path]) => [path]);
-    after("rmdir", ([path]) => [path]);
-    after("mkdir", ([path]) => [path]);
-    after("rename", ([from, to]) => [from, to]);
-    const open = FS.open;
-    FS.open = (...args) => {
-      const stream = open.apply(FS, args);
-      if (isWritable(stream)) touch(stream.path);
+    const after = (change, name, ...rest) => {
+      const changed = path(name);
+      const result = change(name, ...rest);
+      touch(changed);
+      return result;
+    };
+    hook("unlink", after);
+    hook("rmdir", after);
+    hook("mkdir", (change, ...args) => {
+      this.#refuse(FS);
+      this.#limit(FS, path(args[0]));
+      return after(change, ...args);
+    });
+    hook("rename", (change, from, to) => {
+      this.saveClosed(FS);
+      this.#refuse(FS);
+      const [old, now] = [path(from), path(to)];
+      this.#limit(FS, now);
+      change(from, to);
+      if (!this.dirty && !isSystem(old) && !isSystem(now)) {
+        const moved = safely(() => renameSync(join(this.folder, old), join(this.folder, now)) ?? true);
+        if (moved) return;
+      }
+      touch(now);
+      touch(old);
+    });
+    hook("open", (open, name, flags, ...rest) => {
+      if (flags & WRITING && !isSystem(path(name) ?? "")) {
+        this.#refuse(FS);
+        this.#limit(FS, path(name));
+      }
+      const stream = open(name, flags, ...rest);
+      if (isWritable(stream)) touch(FS.getPath(stream.node));
       return stream;
-    };
-    const write = FS.write;
-    FS.write = (stream, ...args) => {
-      if (stream.fd > 2) touch(stream.path);
-      return write(stream, ...args);
-    };
+    });
+    hook("write", (write, stream, ...rest) => {
+      if (stream.fd > 2) {
+        this.#refuse(FS);
+        touch(FS.getPath(stream.node));
+      }
+      return write(stream, ...rest);
+    });
+  }
+
+  /** Refuse a change while the disk does not take an earlier one. */
+  #refuse(FS) {
+    if (this.#refused.size === 0) return;
+    this.#save(FS, [...this.#refused.keys()]);
+    for (const errno of this.#refused.values()) throw new FS.ErrnoError(errno);
+  }
+
+  /** Refuse a path that the disk can never take. */
+  #limit(FS, path) {
+    const real = join(this.folder, path ?? "");
+    if (Buffer.byteLength(real) > LONGEST_PATH) throw new FS.ErrnoError(ERRNO.ENAMETOOLONG);
   }
 
   /** Write what changed through to the folder. */
@@ -88,21 +147,28 @@ export class Disk {
 
   /** The same for what is not just being written. */
   saveClosed(FS) {
-    const open = new Set(FS.streams.map((stream) => stream && isWritable(stream) && stream.path));
+    const written = FS.streams.filter((stream) => stream && isWritable(stream));
+    const open = new Set(written.map((stream) => FS.getPath(stream.node)));
     this.#save(FS, [...this.#touched].filter((path) => !open.has(path)));
   }
 
   #save(FS, paths) {
     for (const path of paths) {
       this.#touched.delete(path);
-      this.#store(FS, path);
+      this.#refused.delete(path);
+      try {
+        this.#store(FS, path);
+      } catch (error) {
+        this.#refused.set(path, ERRNO[error.code] ?? ERRNO.EIO);
+        safely(() => rmSync(join(this.folder, PART), { force: true }));
+      }
     }
   }
 
   #store(FS, path) {
     const real = join(this.folder, path);
     const node = safely(() => FS.lookupPath(path, { follow: false }).node);
-    if (!node) return rmSync(real, { recursive: true, force: true });
+    if (!node) return existsSync(real) && rmSync(real, { recursive: true, force: true });
     mkdirSync(dirname(real), { recursive: true });
     if (FS.isDir(node.mode)) {
       if (existsSync(real) && !statSync(real).isDirectory()) rmSync(real);
@@ -113,8 +179,9 @@ export class Disk {
       return undefined;
     }
     if (existsSync(real) && statSync(real).isDirectory()) rmSync(real, { recursive: true });
-    writeFileSync(real + PART, FS.readFile(path));
-    return renameSync(real + PART, real);
+    const part = join(this.folder, PART);
+    writeFileSync(part, FS.readFile(path));
+    return renameSync(part, real);
   }
 
   /** Carry the files of an unnamed board over a reset: its flash outlives its RAM. */
@@ -130,8 +197,14 @@ export class Disk {
   }
 }
 
-const PART = ".klemheist-part";
-const isWritable = (stream) => (stream.flags & 3) !== 0;
+const PART = "/.klemheist-part"; // one at a time: its length is no matter of the file's
+const LONGEST_NAME = 255; // bytes, as below
+const LONGEST_PATH = 4095;
+const WRITING = 3; // bits of an open file's flags
+const ERRNO = { // as the interpreter's system library has them
+  EACCES: 2, EDQUOT: 19, EIO: 29, ENAMETOOLONG: 37, ENOSPC: 51, EPERM: 63, EROFS: 69,
+};
+const isWritable = (stream) => (stream.flags & WRITING) !== 0;
 
 /** The absolute path of a name that may not exist any more, or yet. */
 function canonical(FS, path) {

@@ -9,7 +9,7 @@
 // (the visible file system), machine.upy (Pin, Timer, reset), and here the life of the board.
 import { createRequire } from "node:module";
 import { Console } from "./console.mjs";
-import { Disk, hideSystemFolders } from "./files.mjs";
+import { Disk, hideSystemFolders, limitNames } from "./files.mjs";
 import { Pins, Timers } from "./machine.mjs";
 
 // Required and not imported: who imports `node:fs` waits until its streams are loaded as well.
@@ -78,6 +78,7 @@ async function boot() {
     stdin: () => null, stdout: () => {}, stderr: () => {},
   });
   hideSystemFolders(mp.FS);
+  limitNames(mp.FS);
   if (disk) disk.mount(mp.FS);
   else if (memory) Disk.copy(memory, mp.FS);
   mp.FS.mkdir(HELPERS);

@@ -145,6 +145,14 @@ def _left():
     pass
 
 
+def _yields():
+    yield 1
+
+
+def _awaited(session):
+    return AsyncSession(session._core, session._finder)
+
+
 @pytest.mark.parametrize("use", USES)
 def test_a_session_is_not_used_after_its_end(ended, use):
     session, held, manager = ended
@@ -248,6 +256,21 @@ WRONG = {
     "wait='soon': give the seconds to wait": (
         lambda m, s: m.session("sim:", exclusive=True, wait="soon").__enter__()
     ),
+    "on_output=5: give a function": lambda m, s: s("print(1)", on_output=5),
+    "on_output=6: give a function": lambda m, s: s.task(_left, on_output=6),
+    "on_output=7: give a function": lambda m, s: s.task(_left).with_options(on_output=7),
+    "on_output=8: give a function": lambda m, s: s.task(_yields).with_options(on_output=8),
+    "on_output='x': give a function": lambda m, s: asyncio.run(_awaited(s)("1", on_output="x")),
+    "on_progress=5: give a function": lambda m, s: s.files.read("/a", on_progress=5),
+    "on_progress=6: give a function": lambda m, s: s.files.write("/a", b"", on_progress=6),
+    "on_progress=7: give a function": lambda m, s: s.files.sync("docs", on_progress=7),
+    "on_progress='x': give a function": (
+        lambda m, s: asyncio.run(_awaited(s).files.read("/a", on_progress="x"))
+    ),
+    "None is no folder of the host; give its path": lambda m, s: s.files.sync(None, "/"),
+    "None is no path on the device; give it as text": lambda m, s: s.files.sync("docs", None),
+    r"_left.map takes lists, .*; give \[5\] where": lambda m, s: s.task(_left).map(5),
+    "_left.map takes lists": lambda m, s: asyncio.run(_awaited(s).task(_left).map([1], 5)),
     "max_retries=0: give at least 1": (
         lambda m, s: m.execute_with_retry("sim:", lambda _: 1, max_retries=0)
     ),
