@@ -102,6 +102,14 @@ class Device(ShortWay):
         if call is not None and call.owner == owner:
             self._links.interrupt()
 
+    def is_at(self, future: Future[Any]) -> bool:
+        """Whether the call of this future is under way."""
+        return self._intake.is_at(future)
+
+    def break_off(self, future: Future[Any]) -> None:
+        """Send Ctrl-C to the call of this future; on a turn, lest the next one gets it."""
+        self.post(self._break_off, future)
+
     def hurry(self) -> None:
         """Try at once to open the link that is away: its port may have come back."""
         self.post(self._recovery.hurry)
@@ -237,6 +245,10 @@ class Device(ShortWay):
     def _cancel(self, call: Call, reason: str | None) -> None:
         if self._intake.cancel(call, reason):
             self._recovery.trouble("a call was cancelled")
+
+    def _break_off(self, future: Future[Any]) -> None:
+        if self._intake.is_at(future):
+            self._links.interrupt()
 
     # -- where a signal's handler has raised -------------------------------------------------------
 
