@@ -177,7 +177,7 @@ class Device(ShortWay):
         else:
             return  # nothing has changed
         if self._suspicion.is_confirmed:
-            self._suspicion.clear()
+            self._suspicion.believe()
             self._runner.give_up(self._watch.now())
         self._next()
 
@@ -225,7 +225,9 @@ class Device(ShortWay):
             self.begin(procedure, self._finished)
 
     def _finished(self, value: Any, error: BaseException | None) -> None:
-        self._suspicion.clear()
+        held = self._suspicion.clear()
+        if not isinstance(error, Gone):  # else it is what the board said when it booted
+            self._give_out(held)
         if error is None:
             self._intake.finish(value, self._watch.now())
         elif isinstance(error, Gone):
@@ -285,6 +287,7 @@ class Device(ShortWay):
         for outcome in self._talk.settle():
             self._handle(outcome)
         self._runner.expire(now)
+        self._give_out(self._suspicion.settle(now))
         if self._talk.listening and not self._runner.active:
             if self._bursts.is_over(now):
                 self.begin(leave(), self._looked, patience=PATIENCE)
