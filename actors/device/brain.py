@@ -40,6 +40,12 @@ class Brain(Protocol):
     def interrupt(self, owner: str) -> None:
         """Interrupt what runs now, if it runs for `owner`; from any thread."""
 
+    def is_at(self, future: Future[Any]) -> bool:
+        """Whether the call of this future is under way; from any thread."""
+
+    def break_off(self, future: Future[Any]) -> None:
+        """Interrupt the call of this future, if it is under way; from any thread."""
+
     def hurry(self) -> None:
         """Open the link at once, if it is away; from any thread."""
 

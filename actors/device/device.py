@@ -102,6 +102,14 @@ class Device(ShortWay):
         if call is not None and call.owner == owner:
             self._links.interrupt()
 
+    def is_at(self, future: Future[Any]) -> bool:
+        """Whether the call of this future is under way."""
+        return self._intake.is_at(future)
+
+    def break_off(self, future: Future[Any]) -> None:
+        """Send Ctrl-C to the call of this future; on a turn, lest the next one gets it."""
+        self.post(self._break_off, future)
+
     def hurry(self) -> None:
         """Try at once to open the link that is away: its port may have come back."""
         self.post(self._recovery.hurry)
@@ -169,7 +177,7 @@ class Device(ShortWay):
         else:
             return  # nothing has changed
         if self._suspicion.is_confirmed:
-            self._suspicion.clear()
+            self._suspicion.believe()
             self._runner.give_up(self._watch.now())
         self._next()
 
@@ -217,7 +225,9 @@ class Device(ShortWay):
             self.begin(procedure, self._finished)
 
     def _finished(self, value: Any, error: BaseException | None) -> None:
-        self._suspicion.clear()
+        held = self._suspicion.clear()
+        if not isinstance(error, Gone):  # else it is what the board said when it booted
+            self._give_out(held)
         if error is None:
             self._intake.finish(value, self._watch.now())
         elif isinstance(error, Gone):
@@ -237,6 +247,10 @@ class Device(ShortWay):
     def _cancel(self, call: Call, reason: str | None) -> None:
         if self._intake.cancel(call, reason):
             self._recovery.trouble("a call was cancelled")
+
+    def _break_off(self, future: Future[Any]) -> None:
+        if self._intake.is_at(future):
+            self._links.interrupt()
 
     # -- where a signal's handler has raised -------------------------------------------------------
 
@@ -273,6 +287,7 @@ class Device(ShortWay):
         for outcome in self._talk.settle():
             self._handle(outcome)
         self._runner.expire(now)
+        self._give_out(self._suspicion.settle(now))
         if self._talk.listening and not self._runner.active:
             if self._bursts.is_over(now):
                 self.begin(leave(), self._looked, patience=PATIENCE)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from klemheist.actors.errors import CallCancelled, DeviceError, QueueFull, StaleHandle
+from klemheist.actors.runtime.future import Future
 from klemheist.transports.errors import LinkError, LinkTimeout
 
 from .batch import MARGIN, Batch, each_of, gather
@@ -55,6 +56,11 @@ class Intake:
                 self.current = call
                 return call
         return None
+
+    def is_at(self, future: Future[Any]) -> bool:
+        """Whether the call of this future is the current one; from any thread."""
+        call = self.current
+        return call is not None and any(each.future is future for each in each_of(call))
 
     def mend(self) -> None:
         """Put in order what a turn that was broken off may have left in disorder."""

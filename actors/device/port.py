@@ -252,6 +252,15 @@ class Port:
         if self.brain is not None:
             self.brain.interrupt(owner)
 
+    def is_at(self, future: Future[Any]) -> bool:
+        """Whether the device is at the call of this future: it neither waits nor has ended."""
+        return self.brain is not None and self.brain.is_at(future)
+
+    def break_off(self, future: Future[Any]) -> None:
+        """Send Ctrl-C to the call of this future, and to no other."""
+        if self.brain is not None:
+            self.brain.break_off(future)
+
     def hurry(self) -> None:
         """Try at once to open the link, if the device is down and waits for its next attempt."""
         if self.brain is not None:

@@ -65,7 +65,7 @@ class Talking(Turns):
 
     def drop(self) -> None:
         """Abandon the procedure under way."""
-        self._suspicion.clear()
+        self._give_out(self._suspicion.clear())
         self._runner.abandon()
 
     def _send(self, step: Step, data: bytes) -> None:
@@ -132,6 +132,10 @@ class Talking(Turns):
         if call is None:
             self.port.emit("output", data=data)
         else:
-            self._suspicion.hear(data)
-            if call.on_output is not None:
-                call.on_output(data)
+            self._give_out(self._suspicion.hear(data, self._watch.now()))
+
+    def _give_out(self, data: bytes) -> None:
+        """Give output to the call that it is of."""
+        call = self._intake.current
+        if data and call is not None and call.on_output is not None:
+            call.on_output(data)

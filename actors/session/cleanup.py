@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from klemheist.actors.errors import ResourceCleanupError
 from klemheist.actors.messages import Cleaned, Cleanup
@@ -12,14 +12,18 @@ from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.timers import TIMERS
 
 from .ledger import Act, Entry, EntryKind, cleanup_plan
+from .threads_hung import step_back
 
 if TYPE_CHECKING:
+    from .core import SessionCore
     from .holdings import Holdings
 
 SLACK: Final = 0.25
 """Seconds that the sender waits longer than the tracker, so that the tracker's word comes first."""
 LEAST: Final = 0.05
 """Seconds that even the last of many cleanups gets."""
+AFTER_STEP: Final = 1.0
+"""Seconds that are kept for the cleanups when a step of a thread goes on; at most half of all."""
 TELL_AGAIN: Final = 0.5
 """Seconds after which an unanswered message is sent again: the tracker may have been restarted."""
 SOONEST: Final = 0.02
@@ -46,6 +50,10 @@ class Cleanups:
         """Clean everything that is held, in the order of the plan; the future never fails."""
         plan = cleanup_plan(self._core.held())
         ends = SYSTEM_CLOCK.monotonic() + timeout
+        threads = [entry.held for entry in plan if entry.kind is EntryKind.THREAD]
+        if threads:  # a step that does not come back would keep all of them waiting
+            grace = min(self._core.options.thread_grace, max(timeout - AFTER_STEP, timeout / 2))
+            yield step_back(cast("SessionCore", self._core), threads, grace, ends)
         cleaned: list[Cleaned] = []
         for index, entry in enumerate(plan):
             now = SYSTEM_CLOCK.monotonic()

@@ -18,15 +18,13 @@ from klemheist.transports.errors import DeviceReset, LinkError, LinkTimeout
 from . import threads_remote
 from .cleaners import Cleaner
 from .ledger import Act, Entry, EntryKind
-from .status import SessionStatus
+from .threads_hung import RESET_WITHIN, may_reset, step_back
 
 if TYPE_CHECKING:
     from .core import SessionCore
 
 STOP_EVERY: Final = 0.05
 """Seconds between two questions whether a real thread has ended."""
-RESET_WITHIN: Final = 5.0
-"""Seconds for a device to boot anew because a thread does not stop."""
 MOST_RESTARTS: Final = 3
 RESTART_PERIOD: Final = 5.0
 """A thread that dies more often than so is not started again (the tree's own default intensity)."""
@@ -46,7 +44,10 @@ class ThreadRecord:
     boot: str = ""
     real: bool = False
     deaths: list[float] = field(default_factory=list)
-    stepping: bool = False
+    step: Future[Any] | None = None
+    """The one that was asked for and has not ended."""
+    is_stuck: bool = False
+    """Whether that one took no notice of Ctrl-C."""
     timer: Timer | None = None
     """Of the next step."""
 
@@ -70,8 +71,12 @@ class ThreadCleaner(Cleaner):
         """Listen to the device, and go on with the threads that the ledger holds."""
         self._unlisten = self.core.port.listen(self._heard)
         for entry in self.core.ledger.entries(self.kind):
-            entry.held.stepping = False  # who waited for that step is gone
-            self.keep_watch(entry)
+            record: ThreadRecord = entry.held
+            if record.step is not None and not record.step.done():
+                self._await_step(entry, record.step, record.boot)
+            else:
+                record.step = None  # who waited for it is gone
+                self.keep_watch(entry)
 
     def on_exit(self, reason: object) -> None:  # noqa: ARG002 -- a hook
         """Listen no more, and step no more: the next incarnation, if there is one, goes on."""
@@ -94,19 +99,23 @@ class ThreadCleaner(Cleaner):
 
     def _step(self, entry: Entry, boot: str) -> None:
         record: ThreadRecord = entry.held
-        if entry.state != "held" or record.boot != boot or record.stepping:
+        if entry.state != "held" or record.boot != boot or record.step is not None:
             return
-        record.stepping = True
-        stepped = self.core.submit(
+        record.step = stepped = self.core.submit(
             lambda board: threads_remote.step(self.core.namespace, board, record.thread_id, boot),
             label=f"thread {record.name}",
             lane="/threads",
         )
-        stepped.add_done_callback(partial(self.post, self._stepped, entry, boot))
+        self._await_step(entry, stepped, boot)
+
+    def _await_step(self, entry: Entry, step: Future[Any], boot: str) -> None:
+        step.add_done_callback(partial(self.post, self._stepped, entry, boot))
 
     def _stepped(self, entry: Entry, boot: str, stepped: Future[Any]) -> None:
         record: ThreadRecord = entry.held
-        record.stepping = False
+        record.step = None
+        if entry.state != "held":
+            return  # it is being ended: no step follows, and what ends it tells how that went
         error = stepped.exception()
         if isinstance(error, LinkError):
             if not self.core.port.board.boot or self.core.port.board.boot == boot:
@@ -187,9 +196,14 @@ class ThreadCleaner(Cleaner):
         record.rest()
         if record.source is None:
             self.report(entry, None)
-            return
-        grace = SYSTEM_CLOCK.monotonic() + self.core.options.thread_grace
-        self._ask_to_end(entry, min(deadline, grace))
+        elif self._is_hung(record) and record.is_stuck:
+            self._does_not_end(entry)
+        else:
+            grace = SYSTEM_CLOCK.monotonic() + self.core.options.thread_grace
+            self._ask_to_end(entry, min(deadline, grace))
+
+    def _is_hung(self, record: ThreadRecord) -> bool:
+        return record.step is not None and self.core.port.is_at(record.step)
 
     def _ask_to_end(self, entry: Entry, deadline: float) -> None:
         record: ThreadRecord = entry.held
@@ -203,8 +217,13 @@ class ThreadCleaner(Cleaner):
 
     def _asked(self, entry: Entry, deadline: float, stopped: Future[Any]) -> None:
         error = stopped.exception()
+        record: ThreadRecord = entry.held
         if isinstance(error, LinkTimeout) and error.maybe_executed:  # it keeps the device too busy
             self._does_not_end(entry)
+        elif isinstance(error, LinkTimeout) and self._is_hung(record):  # its own step does
+            now = SYSTEM_CLOCK.monotonic()
+            back = step_back(self.core, [record], 0.0, now + RESET_WITHIN)
+            back.add_done_callback(partial(self.post, self._is_back, entry))
         elif isinstance(error, LinkError):
             self._leave_it(entry, error)
         elif error is not None or stopped.get():
@@ -214,10 +233,16 @@ class ThreadCleaner(Cleaner):
         else:
             self._does_not_end(entry)
 
+    def _is_back(self, entry: Entry, _: Future[None]) -> None:
+        if self._is_hung(entry.held):
+            self._does_not_end(entry)
+        else:
+            self._ask_to_end(entry, SYSTEM_CLOCK.monotonic() + self.core.options.thread_grace)
+
     def _does_not_end(self, entry: Entry) -> None:
         """Reset the device where that harms nobody else, or was asked for (DESIGN 4, Threads)."""
         core = self.core
-        if core.status is SessionStatus.ENDING and (core.force or core.is_alone()):
+        if may_reset(core):
             core.report.warning("thread {} did not stop: the device is reset", entry.held.name)
             within = SYSTEM_CLOCK.monotonic() + RESET_WITHIN
             reset = core.cleanup_call(threads_remote.reset, within, idempotent=False)

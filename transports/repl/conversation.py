@@ -218,8 +218,8 @@ class Conversation:
                     self._reply.granted = bool(piece)
                     if not piece:
                         self._end(outcomes)
-                case Kind.REBOOT | Kind.FRIENDLY:
-                    self._sign(outcomes)
+                case Kind.REBOOT | Kind.FRIENDLY | Kind.LEFT:
+                    self._sign(kind, outcomes)
         return outcomes
 
     def give_up(self) -> Reply:
@@ -258,9 +258,13 @@ class Conversation:
         if len(self._reply.error) < MOST_ERROR_TEXT:
             self._reply.error += piece
 
-    def _sign(self, outcomes: list[Outcome]) -> None:
+    def _sign(self, kind: Kind, outcomes: list[Outcome]) -> None:
         if self._step is None:
             outcomes.append(Outcome(sign=True))
+        elif kind is Kind.LEFT:  # it is at a prompt, but not at ours: the step has ended without it
+            reply = self.give_up()
+            reply.rebooted = True
+            outcomes.append(Outcome(reply=reply))
         else:
             self._reply.rebooted = True
             if self._step.number != NO_FRAME:  # under a call: the driver finds out whether it is so

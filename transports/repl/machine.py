@@ -41,6 +41,7 @@ class Kind(Enum):
     WRITE = auto()  # send `data` now
     REBOOT = auto()  # "soft reboot" stood in the text: perhaps a new generation
     FRIENDLY = auto()  # the friendly prompt stood in the text: perhaps raw mode was left
+    LEFT = auto()  # it came in place of the raw one, behind a command's end: raw mode was left
 
 
 class Event(NamedTuple):
@@ -57,7 +58,7 @@ _MARKS: Final[dict[State, tuple[tuple[bytes, Token], ...]]] = {
     State.RUNNING: ((END, Token.END),),
     State.LISTENING: ((END, Token.END),),
     State.FAILING: ((END, Token.END),),
-    State.ENDING: ((b">", Token.PROMPT),),
+    State.ENDING: ((b">", Token.PROMPT), (FRIENDLY, Token.LEFT)),
     State.ASKED: ((b"R\x01", Token.GRANTED), (b"R\x00", Token.DENIED), (BANNER, Token.BANNER)),
     State.REFUSED: ((b">", Token.PROMPT),),
     State.PASTING: ((END, Token.END),),
@@ -80,6 +81,7 @@ class ReplMachine:
 
     __slots__ = (
         "_credit",
+        "_doubt",
         "_following",
         "_partial",
         "_pending",
@@ -95,6 +97,7 @@ class ReplMachine:
         """Those of `ask` that may still be answered."""
         self._partial = b""  # the beginning of a mark at the end of the last piece
         self._tail = b""  # the end of the text so far, for signs cut in two
+        self._doubt = False  # whether the prompt that was seen may begin the friendly one
         self._pending = memoryview(b"")  # what is still to be pasted
         self._credit = self._window = 0
         self._following: list[bytes] = []  # commands still to come; from `OK` on the first is sent
@@ -171,6 +174,7 @@ class ReplMachine:
     def _act(self, token: Token) -> None:
         if self.state is not State.IDLE:  # there it may be half an answer, of which more comes
             self._partial = b""
+        self._doubt = self._doubt and token not in (Token.ENTER, Token.FORGET)
         self.state = move(self.state, token)
         self._pending = memoryview(b"")
         self._following = []
@@ -181,6 +185,7 @@ class ReplMachine:
             return False
         self.state = State.RUNNING
         self.questions = 0
+        self._doubt = False
         return True
 
     def finish(self) -> None:
@@ -196,13 +201,28 @@ class ReplMachine:
         if self._partial:
             data, self._partial = self._partial + data, b""
         while data:
-            if self.state in _CREDITED and b"\x01" in data[: _before_end(data)]:
+            if self._doubt:
+                data = self._take_rest(data, events)
+            elif self.state in _CREDITED and b"\x01" in data[: _before_end(data)]:
                 data = self._take_credit(data, events)
             elif self.state is State.WINDOW:
                 data = self._take_window(data, events)
             else:
                 data = self._take_mark(data, events)
         return events
+
+    def _take_rest(self, data: bytes, events: list[Event]) -> bytes:
+        """Consume the rest of a friendly prompt whose `>` was taken for the raw one."""
+        rest = FRIENDLY.partition(b">")[2]
+        if data.startswith(rest):
+            self._doubt = False
+            events.append(Event(Kind.LEFT))
+            return data[len(rest) :]
+        if rest.startswith(data):
+            self._partial = data
+            return b""
+        self._doubt = False
+        return data
 
     def _take_mark(self, data: bytes, events: list[Event]) -> bytes:
         """Consume up to and with the next mark, or all of it as text."""
@@ -240,16 +260,27 @@ class ReplMachine:
             events.append(_ACCEPTED)
             if self._following:
                 events.append(Event(Kind.WRITE, self._following[0] + END))
-        elif after is State.IDLE and self._following:
-            del self._following[0]
-            self.state = move(after, Token.EXECUTE)
-        elif after is State.IDLE:
+        elif after is State.ENDING:
             self._tail = b""
-            events.append(_AT_PROMPT[before])
+        elif after is State.IDLE:
+            self._arrive(before, token, events)
         elif token is Token.REBOOT:
             events.append(Event(Kind.REBOOT))
         elif token is Token.GRANTED and not self._pending:
             events.append(Event(Kind.PASTE, b"1"))
+
+    def _arrive(self, before: State, token: Token, events: list[Event]) -> None:
+        """Take a prompt."""
+        if token is Token.LEFT:
+            self._tail, self._following = b"", []
+            events.append(Event(Kind.LEFT))
+        elif self._following:
+            del self._following[0]
+            self.state = move(self.state, Token.EXECUTE)
+        else:
+            self._doubt = before is State.ENDING and self._tail.endswith(FRIENDLY[:1])
+            self._tail = b""
+            events.append(_AT_PROMPT[before])
 
     def _text(self, data: bytes, events: list[Event]) -> None:
         if not data:

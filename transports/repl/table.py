@@ -77,6 +77,7 @@ class Token(Enum):
     SIZE = auto()  # the two bytes of the window
     REBOOT = auto()  # soft reboot
     FINISHED = auto()  # ours: the last byte of a paste is written
+    LEFT = auto()  # the friendly prompt where the raw one is due
     ASIDE = auto()  # the answer to what the prompt was asked under the command before
 
 
@@ -109,6 +110,7 @@ MOVES: Final[dict[tuple[State, Token], State]] = {
     (S.RUNNING, T.END): S.FAILING,
     (S.FAILING, T.END): S.ENDING,
     (S.ENDING, T.PROMPT): S.IDLE,
+    (S.ENDING, T.LEFT): S.IDLE,  # at a prompt, but not ours: the board has booted
     (S.IDLE, T.ASK): S.ASKED,
     (S.ASKED, T.GRANTED): S.WINDOW,
     (S.ASKED, T.DENIED): S.REFUSED,

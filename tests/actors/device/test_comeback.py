@@ -15,6 +15,7 @@ from klemheist.actors.device.reopen import Reopening
 from klemheist.actors.device.states import DeviceState
 from klemheist.transports.errors import DeviceReset, LinkError, LinkLost, LinkTimeout, UnknownScheme
 from klemheist.transports.registry import create_link
+from klemheist.transports.repl.lines import ACCEPT_WITHIN
 from klemheist.transports.repl.procedures import free_memory
 from tests.boards.bare import BareRepl
 
@@ -105,6 +106,35 @@ def test_a_board_that_boots_under_a_call_is_a_device_reset(make_rig, host_board,
     assert error.maybe_executed is True
     assert rig.run("1") == 1
     assert rig.port.generation == 2
+
+
+RESETS = {"sim:": "machine.reset()", "microbit:": "microbit.reset()"}
+
+
+@pytest.mark.parametrize("url", RESETS)
+def test_a_reset_under_a_call_is_told_at_once_and_its_words_are_no_output(make_rig, url):
+    """On the embedded board it took the second in which a question is accepted."""
+    rig, heard = make_rig(url).up(), []
+    code = f"print('mine') or __import__({RESETS[url][:-8]!r}).reset()"
+    for generation in (2, 3):
+        began = time.monotonic()
+        rig.fails(rig.submit(code, on_output=heard.append), DeviceReset)
+        assert time.monotonic() - began < ACCEPT_WITHIN * 0.8
+        assert rig.run("1") == 1
+        assert rig.port.generation == generation
+    assert b"".join(heard).split() == [b"mine", b"mine"]
+
+
+def test_what_only_reads_like_a_boot_is_output_before_the_call_has_ended(shared):
+    heard = []
+    assert shared.run("print('MicroPython v1.27.0') or 1", on_output=heard.append) == 1
+    assert b"".join(heard).strip() == b"MicroPython v1.27.0"
+    later = shared.submit(f"print('MicroPython v2') or {BUSY}", on_output=heard.append)
+    ends = time.monotonic() + 5.0
+    while b"v2" not in b"".join(heard) and time.monotonic() < ends:
+        time.sleep(0.01)
+    assert b"".join(heard).split()[-2:] == [b"MicroPython", b"v2"]
+    later.cancel()
 
 
 def test_a_board_that_boots_while_it_is_idle_is_noticed(make_rig, host_board):

@@ -6,7 +6,7 @@ import pytest
 
 from klemheist.actors.device.debts import MOST_TRIES, Debt, Debts
 from klemheist.actors.device.runner import GRACE, Runner
-from klemheist.actors.device.suspicion import Suspicion
+from klemheist.actors.device.suspicion import HELD_WITHIN, MOST_HELD, Suspicion
 from klemheist.actors.device.watch import Watch
 from klemheist.actors.runtime.clock import ManualClock
 from klemheist.actors.runtime.timers import Timers
@@ -174,14 +174,14 @@ def test_a_stopped_watch_never_checks(clock):
 def test_the_answer_to_a_suspicion_is_found_however_it_is_cut(cut):
     suspicion = Suspicion()
     suspicion.rise()
-    suspicion.hear(b"\r\n" + BANNER[:cut])
-    suspicion.hear(BANNER[cut:] + b"\r\n>")
+    suspicion.hear(b"\r\n" + BANNER[:cut], 0.0)
+    suspicion.hear(BANNER[cut:] + b"\r\n>", 0.0)
     assert suspicion.is_confirmed
 
 
 def test_without_a_suspicion_a_program_may_print_the_banner():
     suspicion = Suspicion()
-    suspicion.hear(BANNER)
+    assert suspicion.hear(BANNER, 0.0) == BANNER
     assert not suspicion.is_confirmed
 
 
@@ -189,8 +189,60 @@ def test_a_suspicion_ends_with_its_call():
     suspicion = Suspicion()
     suspicion.rise()
     suspicion.clear()
-    suspicion.hear(BANNER)
+    assert suspicion.hear(BANNER, 0.0) == BANNER
     assert not suspicion.is_confirmed
+
+
+@pytest.mark.parametrize("cut", range(7))
+def test_the_line_end_before_a_boot_is_its_own_only_where_no_line_of_the_code_is_open(cut):
+    for mine, given in ((b"mine\r\n", b"mine\r\n"), (b"mine\r\n\r\n", b"mine\r\n")):
+        suspicion = Suspicion()
+        said = mine + BOOT
+        heard = suspicion.hear(said[:cut], 0.0) + suspicion.hear(said[cut:], 0.0)
+        assert heard == given
+
+
+BOOT = b"\0MicroPython v1.9.2 on 2017-09-01\r\n"
+
+
+@pytest.mark.parametrize("cut", range(len(BOOT) + 1))
+def test_what_reads_like_a_boot_is_held_back_however_it_is_cut(cut):
+    suspicion = Suspicion()
+    given = suspicion.hear(b"mine\r\n" + BOOT[:cut], 0.0) + suspicion.hear(BOOT[cut:], 0.1)
+    assert given.rstrip() == b"mine"
+    assert given + suspicion.clear() == b"mine\r\n" + BOOT
+
+
+def test_what_reads_like_a_boot_is_given_out_after_a_while_if_nothing_else_says_so():
+    suspicion = Suspicion()
+    assert suspicion.hear(BOOT, 1.0) == b""
+    assert suspicion.settle(1.0 + HELD_WITHIN / 2) == b""
+    assert suspicion.settle(1.0 + HELD_WITHIN) == BOOT
+    assert suspicion.settle(2.0) == suspicion.clear() == b""
+
+
+def test_what_a_board_says_that_was_asked_is_held_back_until_it_is_known_to_have_booted():
+    suspicion = Suspicion()
+    suspicion.rise()
+    assert suspicion.hear(b"\r\n" + BANNER, 1.0) == b""
+    assert suspicion.is_confirmed
+    suspicion.believe()
+    assert not suspicion.is_confirmed
+    assert suspicion.settle(9.0) == b""
+    assert suspicion.clear() == b"\r\n" + BANNER
+
+
+def test_a_program_that_goes_on_behind_a_prompt_of_its_own_is_held_back_once():
+    suspicion = Suspicion()
+    suspicion.rise()
+    assert suspicion.hear(b"more", 1.0) == b""
+    assert suspicion.settle(2.0) == b"more"
+    assert suspicion.hear(b"and more", 2.1) == b"and more"
+
+
+def test_no_more_is_held_back_than_a_boot_says():
+    long = BOOT + b"x" * MOST_HELD
+    assert Suspicion().hear(long, 0.0) == long
 
 
 # -- debts -----------------------------------------------------------------------------------------

@@ -282,6 +282,50 @@ def test_what_follows_is_checked_before_anything_is_sent():
         machine.execute(b"a", (b"\x04",))
 
 
+# --- a board that boots behind the end of a command ---
+
+BOOTED = b'\r\nMicroPython v1.27.0\r\nType "help()"\r\n'
+
+
+@pytest.mark.parametrize("cut", range(1, len(BOOTED) + 5))
+def test_the_friendly_prompt_in_place_of_ours_says_that_raw_mode_was_left(cut):
+    machine = at_prompt()
+    machine.execute(b"a")
+    said = BOOTED + b">>> "
+    events = machine.feed(b"OK\x04\x04" + said[:cut])
+    if Event(Kind.ENDED) in events:  # what comes shows that this was not it
+        machine.execute(b"b")
+    events += machine.feed(said[cut:])
+    assert kinds(events)[-1] is Kind.LEFT
+
+
+def test_each_byte_of_the_friendly_prompt_may_come_by_itself():
+    machine = at_prompt()
+    machine.execute(b"a")
+    events = [event for byte in b"OK\x04\x04\r\n>>> " for event in machine.feed(bytes((byte,)))]
+    assert kinds(events)[-1] is Kind.LEFT
+
+
+@pytest.mark.parametrize("line", [b"tick\n", b"tick\r\n", b"\n>> ", b">>> "])
+def test_what_a_thread_prints_before_our_prompt_does_not_hide_it(line):
+    machine = at_prompt()
+    machine.execute(b"a")
+    kinds_found = kinds(machine.feed(b"OK\x04\x04" + line + b">"))
+    assert Kind.ENDED in kinds_found
+    assert Kind.LEFT not in kinds_found
+    machine.execute(b"b")
+    assert Kind.LEFT not in kinds(machine.feed(b"OK>> \x04\x04>"))
+
+
+def test_a_prompt_that_was_asked_for_is_not_taken_for_the_rest_of_another():
+    machine = at_prompt()
+    machine.execute(b"a")
+    machine.feed(b"OK\x04\x04\r\n>")
+    machine.enter()
+    assert Kind.LEFT not in kinds(machine.feed(b">> \r\n" + ANSWER))
+    assert machine.state is State.IDLE
+
+
 # --- a question under a command, and its answer behind it ---
 
 
