@@ -117,7 +117,11 @@ class FlatTransfers(FileCalls):
         entry = entries.entry()
         try:
             begun = partial(remote.begun, number=number, path=part, entry=entry)
-            boot = yield self.go(part, "write", begun, changes=True)
+            try:
+                boot = yield self.go(part, "write", begun, changes=True)
+            except DeviceFileNotFoundError as error:  # so it calls what it does not make
+                text = "the device makes no file of this name; give a shorter one, or remove files"
+                raise DeviceFileError(part, text, code=error.code) from error
             size = self.core.port.board.longest // 4 * TURN
             for start in range(0, len(data), size):
                 some = data[start : start + size]

@@ -137,6 +137,16 @@ def test_a_file_too_long_for_a_flat_disk_does_not_take_the_old_one_away(manager)
         assert session.resources.get_active_resources() == ()
 
 
+def test_a_name_too_long_for_a_flat_disk_is_told(manager):
+    with manager.session("microbit:") as session:
+        before = session.files.list()
+
+        with pytest.raises(DeviceFileError, match=r"y{300}: .* no file of this name; give"):
+            session.files.write("y" * 300, b"x")
+
+        assert session.files.list() == before
+
+
 @pytest.mark.parametrize("place", ["sim:", "sim:names"])
 def test_a_name_is_as_long_as_the_disk_takes_it_and_one_too_long_is_told(
     manager, place, tmp_path, monkeypatch
