@@ -29,9 +29,9 @@ changes of thread, and what is left are the libraries. Left to the scheduler it 
 core that sleeps, twice, which here takes longer than all else together: the rows of a bare thread
 that sends back what it is sent, through two `SimpleQueue`s, say what the machine allows. The goals
 stand for both. (With the interpreter's lock only one of the two runs at a time anyhow. Tried on
-sleeping cores, side by side: one worker instead of two, workers woken by a lock or each by a pipe of
-its own, answers that come by a pipe. All took 57 to 59 µs, the bare thread 49, Pykka's 66.) What one
-child costs among many and among few is compared in processor time. The random crashes are a tenth
+sleeping cores, side by side: one worker instead of two, workers woken by a lock or each by a pipe
+of its own, answers that come by a pipe. All took 57 to 59 µs, the bare thread 49, Pykka's 66.) What
+one child costs among many and among few is compared in processor time. The random crashes are a tenth
 of `make soak`'s 100,000, and may not make the process grow by more than those: from their first
 tenth to their end, after each actor has crashed once.
 """
