@@ -31,9 +31,9 @@ that sends back what it is sent, through two `SimpleQueue`s, say what the machin
 stand for both. (With the interpreter's lock only one of the two runs at a time anyhow. Tried on
 sleeping cores, side by side: one worker instead of two, workers woken by a lock or each by a pipe
 of its own, answers that come by a pipe. All took 57 to 59 µs, the bare thread 49, Pykka's 66.) What
-one child costs among many and among few is compared in processor time. The random crashes are a tenth
-of `make soak`'s 100,000, and may not make the process grow by more than those: from their first
-tenth to their end, after each actor has crashed once.
+one child costs among many and among few is compared in processor time. The random crashes are a
+tenth of `make soak`'s 100,000, and may not make the process grow by more than those: from their
+first tenth to their end, after each actor has crashed once.
 """
 
 
