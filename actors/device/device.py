@@ -19,7 +19,7 @@ from klemheist.actors.runtime.here import interrupt_after_turns
 from klemheist.actors.runtime.timers import TIMERS, Timers
 from klemheist.transports.errors import LinkError, LinkLost
 from klemheist.transports.repl.install import after_arrival, arrive, complete
-from klemheist.transports.repl.lines import Full, Gone, Silent, leave
+from klemheist.transports.repl.lines import Disturbed, Full, Gone, Silent, leave
 
 from .bursts import PAUSE, Bursts
 from .call import Call, CallFuture
@@ -235,7 +235,7 @@ class Device(ShortWay):
         elif isinstance(error, Silent):
             if isinstance(error, Full):
                 self._intake.refuse(DeviceMemoryError(free=0))
-            self._recovery.trouble(str(error))
+            self._recovery.trouble(str(error), answers=isinstance(error, Disturbed))
         else:
             self._intake.refuse(error)
         if self.port.board.due and self.port.state is DeviceState.UP:

@@ -247,13 +247,18 @@ class Recovery:
         self._intake.lose(LinkTimeout, "a signal's handler raised while it was made")
         self._driver.begin(self._attach(), self._attached, patience=PATIENCE)
 
-    def trouble(self, why: str) -> None:
-        """Climb the ladder; whoever waited for the call under way is told at once."""
+    def trouble(self, why: str, *, answers: bool = False) -> None:
+        """Climb the ladder; whoever waited for the call under way is told at once.
+
+        Args:
+            why: what went wrong.
+            answers: the device does answer, for what it is worth.
+        """
         port = self._port
         if port.move(Happening.TROUBLE):
             port.counters.faults += 1
         self._driver.drop()
-        self._intake.lose(LinkTimeout, f"{port.url} does not answer: {why}")
+        self._intake.lose(LinkTimeout, f"{port.url}{'' if answers else ' does not answer'}: {why}")
         port.emit("recovering", why)
         hard = len(port.link.resets) if port.link is not None else 0
         climb = ladder(port.board, self._attach, hard=hard)

@@ -29,6 +29,7 @@ _BEGINNINGS: Final = frozenset(
     for start in (0, 1)
     for end in range(start + 1, len(greeting) + 1)
 )
+_FIRST: Final = frozenset(each[0] for each in _BEGINNINGS)
 _LONGEST: Final = max(map(len, _BEGINNINGS))
 
 
@@ -96,13 +97,14 @@ def _begin(output: bytes, *, after_line: bool) -> int:
         after_line: whether what was given out before it ended a line, or there was none: else a
             line end right before the boot is that of the code's own line.
     """
-    found = _BOOT.search(output)
-    if found is not None:
+    is_there = any(greeting in output for greeting in _GREETINGS)  # far quicker than the pattern
+    if is_there and (found := _BOOT.search(output)) is not None:
         start = found.start()
         ended = output[start - 1 : start] == b"\n" if start else after_line
         return start if ended or found[1] is None else found.end(1)
     size = len(output)
-    for length in range(min(_LONGEST, size), 0, -1):
-        if output[size - length :] in _BEGINNINGS:
-            return size - length
+    tail = output[-_LONGEST:]
+    for at in range(len(tail)):
+        if tail[at] in _FIRST and tail[at:] in _BEGINNINGS:
+            return size - len(tail) + at
     return size

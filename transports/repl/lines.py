@@ -37,6 +37,10 @@ class Silent(Exception):  # noqa: N818 -- as above
     """The device does not come to its prompt, or nothing gets through undamaged."""
 
 
+class Disturbed(Silent):
+    """It answers questions, but no whole answer to a call gets through."""
+
+
 class Full(Silent):
     """Its memory is exhausted: there is no room for the agent, or not even for a question."""
 

@@ -232,6 +232,9 @@ class ReplMachine:
             found = data.find(candidate, 0, at + len(candidate))
             if 0 <= found < at:
                 at, mark, token = found, candidate, its_token
+        if token is Token.END and self.state is State.PASTING and not _stops(data[at + 1 : at + 3]):
+            self._text(data[: at + 1], events)
+            return data[at + 1 :]
         if token is None:
             kept = _cut_mark(data, marks)
             self._text(data[: len(data) - kept], events)
@@ -343,6 +346,15 @@ def _check_source(source: bytes) -> None:
         raise ValueError("an empty command is a soft reset; use soft_reset()")
     if len(source.translate(None, b"\x01\x02\x03\x04")) != len(source):
         raise ValueError("bytes 1 to 4 control the REPL: escape them in the source")
+
+
+def _stops(behind: bytes) -> bool:
+    """Return whether an end mark amid a paste stops it, by the two bytes behind it.
+
+    The board says nothing more before we have answered, unless Ctrl-C broke the paste off: then the
+    mark of its output follows, and a traceback. Where anything else does, a thread has printed it.
+    """
+    return behind[:1] in (b"", END) and behind != END + b">"
 
 
 def _before_end(data: bytes) -> int:

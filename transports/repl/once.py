@@ -16,13 +16,16 @@ from . import burst
 from .board import Board
 from .frames import COUNTS, Frame, FrameKind, again_line, call_line
 from .install import COLLECT, complete, drop_bursts
-from .lines import ATTEMPTS, Gone, Procedure, Silent, Status, exchange, status
+from .lines import Disturbed, Gone, Procedure, Status, exchange, status
 from .steps import KEYBOARD_INTERRUPT, Reply
 
 NO_MEMORY: Final = "('MemoryError', 'the result does not fit beside what writes it')"
 """What a call raised whose answer cannot be written, in the agent's words."""
 _TOO_MUCH: Final = (b"MemoryError", b"recursion depth")
 """What the writing of an answer raises that is too long or too deep to be written at once."""
+MOST_ATTEMPTS: Final = 20_000
+"""How often a call is tried, or its answer asked for, while the device answers our questions: what
+a thread prints may come amid most of them. As a rule the call's deadline comes first."""
 SLICE: Final = 256
 """Items of such an answer that are asked for at a time, fewer where they do not fit."""
 LEAST_SLICE: Final = 4
@@ -87,7 +90,7 @@ def _settle(board: Board, number: int, line: bytes, reply: Reply) -> Procedure[R
         if KEYBOARD_INTERRUPT not in error:  # it was damaged: no more of them in this boot
             board.burst = ""
         taken_as[~reply.proof] = (reply.proof, burst.again_line(reply.proof))
-    for _ in range(ATTEMPTS):
+    for _ in range(MOST_ATTEMPTS):
         found = yield from status(board)
         is_taken = found.last in taken_as or _is_half_taken(board, found, error)
         if not is_taken:
@@ -105,7 +108,10 @@ def _settle(board: Board, number: int, line: bytes, reply: Reply) -> Procedure[R
             return Reply(frame=reply.frame, error=error)
     if any(sign in error for sign in _TOO_MUCH):
         return Reply(frame=Frame(number, FrameKind.RAISED, NO_MEMORY), error=error)
-    raise Silent(f"no whole frame in {ATTEMPTS} attempts")
+    raise Disturbed(
+        f"it answers, but its answer to this call was damaged {MOST_ATTEMPTS} times: by the link, "
+        "or by what a thread there prints"
+    )
 
 
 def _is_half_taken(board: Board, found: Status, error: bytes) -> bool:

@@ -141,6 +141,18 @@ def test_a_plain_function_ends_when_it_is_not_to_run_any_more(host):
         assert session("log") == ["ended"]
 
 
+def test_end_marks_that_a_thread_prints_all_the_time_cost_no_call(host):
+    with host.session(HOST) as session:
+        session.thread(source="def noisy():\n while True:\n  print('\\x04>OK')\n  yield 0.002")()
+        same = session.task(source="def same(x): return x")
+        for _ in range(50):
+            assert same("y" * 1000) == "y" * 1000
+        data = bytes(range(256)) * 40
+        session.files.write("noisy.bin", data)
+        assert session.files.read("noisy.bin") == data
+        session.files.remove("noisy.bin")
+
+
 def test_a_thread_that_does_not_stop_is_reported_while_others_use_the_device(host):
     with host.session(HOST) as other:
         other("x = 1")

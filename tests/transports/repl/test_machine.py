@@ -282,6 +282,34 @@ def test_what_follows_is_checked_before_anything_is_sent():
         machine.execute(b"a", (b"\x04",))
 
 
+# --- end marks that a thread prints amid a paste ---
+
+
+def pasting():
+    machine = at_prompt()
+    machine.paste(b"x" * 40)
+    machine.feed(b"R\x01\x10\x00")
+    return machine
+
+
+@pytest.mark.parametrize("text", [b"\x04>OK\r\n", b"tick\x04\r\n", b"\x04\x04>"])
+def test_an_end_mark_with_something_behind_it_does_not_stop_a_paste(text):
+    """The board says nothing between its own and ours."""
+    machine = pasting()
+    events = machine.feed(text + b"\x01")
+    assert [each for each in joined(events) if each.kind is not Kind.TEXT] == [
+        Event(Kind.WRITE, b"x" * 16)
+    ]
+    assert machine.state is State.PASTING
+
+
+@pytest.mark.parametrize("behind", [b"", b"\x04", b"\x04Traceback"])
+def test_an_end_mark_that_may_be_the_board_s_stops_a_paste(behind):
+    machine = pasting()
+    assert Event(Kind.WRITE, b"\x04") in machine.feed(b"\x04" + behind)
+    assert machine.state in (State.RUNNING, State.FAILING)
+
+
 # --- a board that boots behind the end of a command ---
 
 BOOTED = b'\r\nMicroPython v1.27.0\r\nType "help()"\r\n'

@@ -7,6 +7,7 @@ the same with real ones. `made` is a list outside of the board: it outlives soft
 from __future__ import annotations
 
 import random
+import re
 import sys
 from collections import Counter
 from contextlib import suppress
@@ -14,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from klemheist.transports.repl import agent
+from klemheist.transports.repl import agent, once
 from klemheist.transports.repl.agent import FIRST_TASK, Entry
 from klemheist.transports.repl.attach import PROBES, soft_reset
 from klemheist.transports.repl.frames import FrameKind, call_line, status_question
-from klemheist.transports.repl.lines import Gone, Silent, status
+from klemheist.transports.repl.lines import Disturbed, Gone, Silent, status
 from klemheist.transports.repl.once import numbered
 from klemheist.transports.repl.procedures import applied, executed
 from klemheist.transports.repl.values import decode
@@ -360,6 +361,35 @@ def test_a_soft_reset_that_did_not_arrive_is_asked_for_again():
     driver.up = Once(b"\x04", b"")
     driver.run(soft_reset())
     assert board.boots == 2
+
+
+class Disturbs:
+    """Damages the answers to calls, so many times; those to our questions get through."""
+
+    def __init__(self, times):
+        self.left = times
+
+    def __call__(self, data):
+        if self.left and re.search(rb"\x1e\d", data):
+            self.left -= 1
+            return re.sub(rb"\x1e\d", b"\x1e", data)
+        return data
+
+
+def test_an_answer_that_is_damaged_dozens_of_times_is_asked_for_as_long_as_the_device_answers():
+    rig = Rig()
+    rig.driver.down = Disturbs(50)
+    assert rig.call(MAKE, 1, "x")[0].text == "'x'"
+    assert rig.made == [(1, "x")]
+
+
+def test_an_answer_that_never_comes_whole_is_not_said_to_be_none(monkeypatch):
+    monkeypatch.setattr(once, "MOST_ATTEMPTS", 20)
+    rig = Rig()
+    rig.driver.down = Disturbs(1000)
+    with pytest.raises(Disturbed, match=r"it answers, but .* damaged 20 times"):
+        rig.call(MAKE, 1, "x")
+    assert rig.made == [(1, "x")]
 
 
 def test_a_dead_line_is_silent_and_works_when_it_is_back():
