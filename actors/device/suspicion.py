@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from klemheist.transports.repl.machine import BANNER, REBOOT
+from klemheist.transports.repl.marks import BANNER, REBOOT
 
 HELD_WITHIN: Final = 0.25
 """Seconds that output is held back, unless the board has answered that it booted."""

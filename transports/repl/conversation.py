@@ -16,7 +16,8 @@ from .board import Board
 from .burst import ENTER as ENTER_BURST
 from .burst import LEAVE
 from .frames import FrameKind, FrameScanner
-from .machine import END, INTERRUPT, Kind, ReplMachine
+from .machine import Kind, ReplMachine
+from .marks import END, INTERRUPT
 from .steps import KEYBOARD_INTERRUPT, NO_FRAME, Do, Outcome, Reply, Step
 from .table import State
 

@@ -14,19 +14,21 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
+from .marks import (
+    ASK_PASTE,
+    END,
+    ENTER,
+    FRIENDLY,
+    KEPT_TAIL,
+    MARKS,
+    MARKS_ASKED,
+    QUESTION,
+    REBOOT,
+    before_end,
+    cut_mark,
+    stops,
+)
 from .table import State, Token, move
-
-BANNER: Final = b"raw REPL; CTRL-B to exit"
-REBOOT: Final = b"soft reboot"
-FRIENDLY: Final = b"\n>>> "
-END: Final = b"\x04"
-INTERRUPT: Final = b"\x03"
-QUESTION: Final = b"\x01"
-ANSWER: Final = BANNER + b"\r\n>"
-"""What the raw prompt says to a question."""
-ENTER: Final = b"\r\x03\x01"
-ASK_PASTE: Final = b"\x05A\x01"
-KEPT_TAIL: Final = len(BANNER)
 
 
 class Kind(Enum):
@@ -49,31 +51,6 @@ class Event(NamedTuple):
 
     kind: Kind
     data: bytes = b""
-
-
-_MARKS: Final[dict[State, tuple[tuple[bytes, Token], ...]]] = {
-    State.ENTERING: ((BANNER, Token.BANNER),),
-    State.GREETED: ((b">", Token.PROMPT),),
-    State.SENT: ((b"OK", Token.OK),),
-    State.RUNNING: ((END, Token.END),),
-    State.LISTENING: ((END, Token.END),),
-    State.FAILING: ((END, Token.END),),
-    State.ENDING: ((b">", Token.PROMPT), (FRIENDLY, Token.LEFT)),
-    State.ASKED: ((b"R\x01", Token.GRANTED), (b"R\x00", Token.DENIED), (BANNER, Token.BANNER)),
-    State.REFUSED: ((b">", Token.PROMPT),),
-    State.PASTING: ((END, Token.END),),
-    State.PASTED: ((END, Token.END),),
-    State.BOOTING: ((REBOOT, Token.REBOOT),),
-    State.BOOTED: ((BANNER, Token.BANNER),),
-}
-"""The marks that each state looks for; a state without marks takes all bytes as text."""
-
-
-_MARKS_ASKED: Final[dict[State, tuple[tuple[bytes, Token], ...]]] = {
-    state: ((ANSWER, Token.ASIDE), *(each for each in _MARKS.get(state, ()) if each[0] != BANNER))
-    for state in (State.IDLE, State.SENT, State.ASKED, State.BOOTING)
-}
-"""The same while a question is open: it is answered before anything that was sent after it."""
 
 
 class ReplMachine:
@@ -203,7 +180,7 @@ class ReplMachine:
         while data:
             if self._doubt:
                 data = self._take_rest(data, events)
-            elif self.state in _CREDITED and b"\x01" in data[: _before_end(data)]:
+            elif self.state in _CREDITED and b"\x01" in data[: before_end(data)]:
                 data = self._take_credit(data, events)
             elif self.state is State.WINDOW:
                 data = self._take_window(data, events)
@@ -232,11 +209,11 @@ class ReplMachine:
             found = data.find(candidate, 0, at + len(candidate))
             if 0 <= found < at:
                 at, mark, token = found, candidate, its_token
-        if token is Token.END and self.state is State.PASTING and not _stops(data[at + 1 : at + 3]):
+        if token is Token.END and self.state is State.PASTING and not stops(data[at + 1 : at + 3]):
             self._text(data[: at + 1], events)
             return data[at + 1 :]
         if token is None:
-            kept = _cut_mark(data, marks)
+            kept = cut_mark(data, marks)
             self._text(data[: len(data) - kept], events)
             self._partial = data[len(data) - kept :] if kept else b""
             return b""
@@ -246,9 +223,9 @@ class ReplMachine:
         return data[at + len(mark) :]
 
     def _marks(self) -> tuple[tuple[bytes, Token], ...]:
-        if self.questions and self.state in _MARKS_ASKED:
-            return _MARKS_ASKED[self.state]
-        return _MARKS.get(self.state, ())
+        if self.questions and self.state in MARKS_ASKED:
+            return MARKS_ASKED[self.state]
+        return MARKS.get(self.state, ())
 
     def _step(self, token: Token, events: list[Event]) -> None:
         before = self.state
@@ -346,28 +323,3 @@ def _check_source(source: bytes) -> None:
         raise ValueError("an empty command is a soft reset; use soft_reset()")
     if len(source.translate(None, b"\x01\x02\x03\x04")) != len(source):
         raise ValueError("bytes 1 to 4 control the REPL: escape them in the source")
-
-
-def _stops(behind: bytes) -> bool:
-    """Return whether an end mark amid a paste stops it, by the two bytes behind it.
-
-    The board says nothing more before we have answered, unless Ctrl-C broke the paste off: then the
-    mark of its output follows, and a traceback. Where anything else does, a thread has printed it.
-    """
-    return behind[:1] in (b"", END) and behind != END + b">"
-
-
-def _before_end(data: bytes) -> int:
-    at = data.find(END)
-    return len(data) if at < 0 else at
-
-
-def _cut_mark(data: bytes, marks: tuple[tuple[bytes, Token], ...]) -> int:
-    """Return how many of the last bytes may be the beginning of a mark."""
-    longest = 0
-    for mark, _ in marks:
-        for size in range(min(len(mark) - 1, len(data)), longest, -1):
-            if data.endswith(mark[:size]):
-                longest = size
-                break
-    return longest

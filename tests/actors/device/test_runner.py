@@ -13,7 +13,7 @@ from klemheist.actors.runtime.timers import Timers
 from klemheist.transports.repl.board import Board
 from klemheist.transports.repl.conversation import Conversation
 from klemheist.transports.repl.lines import Silent
-from klemheist.transports.repl.machine import BANNER
+from klemheist.transports.repl.marks import BANNER
 from klemheist.transports.repl.steps import Do, Step
 
 

@@ -11,7 +11,8 @@ import queue
 from pathlib import Path
 
 from klemheist.transports.registry import create_link
-from klemheist.transports.repl.machine import INTERRUPT, Kind, ReplMachine
+from klemheist.transports.repl.machine import Kind, ReplMachine
+from klemheist.transports.repl.marks import INTERRUPT
 
 FOLDER = Path(__file__).with_name("recordings")
 ENDS = (Kind.READY, Kind.ENDED, Kind.PASTE)

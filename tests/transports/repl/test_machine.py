@@ -9,7 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from klemheist.transports.repl.machine import ANSWER, Event, Kind, ReplMachine
+from klemheist.transports.repl.machine import Event, Kind, ReplMachine
+from klemheist.transports.repl.marks import ANSWER
 from klemheist.transports.repl.table import State
 
 from .model import ModelBoard

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from klemheist.transports.repl.machine import INTERRUPT, Kind, ReplMachine
+from klemheist.transports.repl.machine import Kind, ReplMachine
+from klemheist.transports.repl.marks import INTERRUPT
 
 from .test_machine import SIGNS, joined
 
