@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Overflow: TypeAlias = Literal["error", "drop_new", "drop_oldest", "block"]
 
+_NOTHING: Final = object()
 _POLICIES: Final = ("error", "drop_new", "drop_oldest", "block")
 
 
@@ -130,11 +131,11 @@ class _BoundedQueue:
             full = self._counted >= self._bound.capacity
             if full and self._bound.overflow == "block":
                 full = not self._wait_for_room()
-            dropped = self._make_room(item) if full else None
-            if dropped is not item:
+            taken, dropped = self._when_full(item) if full else (True, _NOTHING)
+            if taken:
                 self._items.append(item)
                 self._counted += 1
-        if dropped is not None:
+        if dropped is not _NOTHING:
             self._drop(dropped)
 
     def force(self, item: Any) -> None:
@@ -161,16 +162,17 @@ class _BoundedQueue:
         bound = self._bound
         return self._room.wait_for(lambda: self._counted < bound.capacity, bound.timeout)
 
-    def _make_room(self, item: Any) -> Any:
+    def _when_full(self, item: Any) -> tuple[bool, Any]:
+        """Whether `item` is taken, and what is dropped: perhaps the same object as it."""
         match self._bound.overflow:
             case "drop_new":
-                return item
+                return False, item
             case "drop_oldest":
                 oldest = next(n for n, each in enumerate(self._items) if not _needs_no_room(each))
                 dropped = self._items[oldest]
                 del self._items[oldest]
                 self._counted -= 1
-                return dropped
+                return True, dropped
         raise MailboxFull(f"{self._bound.capacity} messages wait already: send less")
 
 

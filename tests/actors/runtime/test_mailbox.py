@@ -149,6 +149,16 @@ def test_a_bound_that_makes_no_sense_is_refused(capacity, overflow):
         Bounded(capacity, overflow=overflow)
 
 
+@pytest.mark.parametrize("overflow", ["drop_new", "drop_oldest"])
+@pytest.mark.parametrize("message", ["tick", None])
+def test_the_same_object_sent_again_and_again_is_handled_or_a_dead_letter(overflow, message, dead):
+    ref, actor = gated(Bounded(3, overflow=overflow))
+    for _ in range(10):
+        ref.tell(message)
+    assert [letter.message for letter in dead] == [message] * 7
+    assert opened(ref, actor) == [message] * 3
+
+
 @pytest.mark.parametrize("overflow", ["error", "drop_oldest"])
 def test_what_needs_no_room_takes_none(overflow):
     ref, actor = gated(Bounded(1, overflow=overflow))
