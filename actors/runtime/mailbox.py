@@ -8,7 +8,7 @@ Orders from outside (exit, kill) and news of ends never wait for room.
 
 from __future__ import annotations
 
-import heapq
+import bisect
 import itertools
 import threading
 from collections import deque
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Overflow: TypeAlias = Literal["error", "drop_new", "drop_oldest", "block"]
 
+_FIRST, _BY_KEY, _LAST = range(3)
 _NOTHING: Final = object()
 _POLICIES: Final = ("error", "drop_new", "drop_oldest", "block")
 
@@ -95,7 +96,8 @@ class Bounded:
 class Priority:
     """The message with the smallest `key(message)` first; of equal ones, the first in.
 
-    A request to stop, and calls that the actor posts to itself, come before all others.
+    A request to stop, and calls that the actor posts to itself, come before all others. A message
+    whose key does not compare with those that wait is refused in its sender: `InvalidArgument`.
     """
 
     key: Callable[[Any], Any]
@@ -177,32 +179,55 @@ class _BoundedQueue:
 
 
 class _PriorityQueue:
-    """A heap, kept in order of arrival within one priority."""
+    """A list in order of priority, and of arrival within one.
+
+    No heap: that compares when it gives, too late to refuse what does not compare.
+    """
 
     def __init__(self, key: Callable[[Any], Any]) -> None:
         self._key = key
         self._numbers = itertools.count()
         self._lock = threading.Lock()
-        self._heap: list[tuple[int, Any, int, Any]] = []
+        self._entries: list[Any] = []
+        self._taken = 0  # so many at the front have left
 
     def put(self, item: Any, /) -> None:
         if _needs_no_room(item):
-            entry = (0, 0, next(self._numbers), item)
-        else:
-            message = item.message if isinstance(item, Envelope) else item
-            entry = (1, self._key(message), next(self._numbers), item)
-        with self._lock:
-            heapq.heappush(self._heap, entry)
+            self._insert((_FIRST, None, next(self._numbers), item))
+            return
+        key = self._key(item.message if isinstance(item, Envelope) else item)
+        try:
+            self._insert((_BY_KEY, key, next(self._numbers), item))
+        except Exception as error:
+            raise refused("key", key, "it must compare with those of the others") from error
+
+    def force(self, item: Any) -> None:
+        """Add an item whatever its key: after all others where that does not compare."""
+        try:
+            self.put(item)
+        except Exception:  # noqa: BLE001  somebody's key
+            self._insert((_LAST, None, next(self._numbers), item))
 
     def get_nowait(self) -> Any:
         with self._lock:
-            return heapq.heappop(self._heap)[-1]
+            entry = self._entries[self._taken]
+            self._entries[self._taken] = None
+            self._taken += 1
+            if self._taken * 2 > len(self._entries):
+                del self._entries[: self._taken]
+                self._taken = 0
+        return entry[-1]
 
     def empty(self) -> bool:
-        return not self._heap
+        return len(self._entries) == self._taken
 
     def qsize(self) -> int:
-        return len(self._heap)
+        with self._lock:
+            return len(self._entries) - self._taken
+
+    def _insert(self, entry: tuple[int, Any, int, Any]) -> None:
+        with self._lock:  # all comparing comes before anything moves
+            bisect.insort(self._entries, entry, lo=self._taken)
 
 
 def _needs_no_room(item: Any) -> bool:
