@@ -4,6 +4,11 @@ class Slow(Actor):
     mailbox = Bounded(100, overflow="drop_oldest")
 
 Orders from outside (exit, kill) and news of ends never wait for room.
+
+`Bounded` has a ring of its own and not `actors.buffer.Buffer`, under all else that flows. What
+needs no room stands here between the messages, in one order with them, and does not count; and what
+is dropped is a dead letter, so it must be known. A buffer knows neither. Kept beside one, with the
+number of the message that it stands before, it makes a `put` a fifth to a half slower.
 """
 
 from __future__ import annotations
