@@ -1,4 +1,4 @@
-"""The one buffer under everything that flows: mailboxes, streams, conversation edges (DESIGN 8.23).
+"""The one buffer under everything that flows: streams, conversation edges (DESIGN 8.23).
 
     buffer = Buffer(2, overflow="drop_oldest")
     for n in range(3):
@@ -6,6 +6,7 @@
     assert (buffer.take(), buffer.take(), buffer.dropped) == (1, 2, 1)
 
 Pure: no lock, no clock, nobody waits. Whoever shares one between threads holds a lock of their own.
+Bounded mailboxes keep what a buffer does not know apart: see `runtime/mailbox.py`.
 """
 
 from __future__ import annotations

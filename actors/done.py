@@ -13,8 +13,7 @@ import os
 from _thread import RLock
 from typing import TYPE_CHECKING, Any, Final
 
-from loguru import logger
-
+from klemheist.actors.runtime.callbacks import call, call_each
 from klemheist.actors.runtime.waiting import block_until, suspend_until
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from .scope import Scope
 
 
+_FAILED: Final = "a callback of Done failed"
 _LOCK: Final[Any] = RLock()
 """Guards a moment of every one of them: a lock for each would take 88 bytes. It is held for a few
 steps, never while a callback runs; a finaliser that comes by meanwhile may take it once more."""
@@ -63,8 +63,7 @@ class Done:
             self.reason = reason
             self._closed = True
             callbacks, self._callbacks = self._callbacks or {}, None
-        for callback in callbacks.values():
-            self._call(callback)
+        call_each(_FAILED, callbacks.values(), reason)
         return True
 
     def add_callback(self, callback: Callable[[Any], object]) -> Callable[[], None]:
@@ -80,7 +79,7 @@ class Done:
                     self._callbacks = {}
                 self._callbacks[key] = callback
         if not is_open:
-            self._call(callback)
+            call(_FAILED, callback, self.reason)
         return lambda: self._forget(key)
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -107,9 +106,3 @@ class Done:
         with _LOCK:
             if self._callbacks is not None:
                 self._callbacks.pop(key, None)
-
-    def _call(self, callback: Callable[[Any], object]) -> None:
-        try:
-            callback(self.reason)
-        except Exception:  # noqa: BLE001  one callback's bug must not keep the others waiting
-            logger.exception("a callback of Done failed")

@@ -145,7 +145,7 @@ class PumpLink:
                 return
             try:
                 self._receiver.received(data)
-            except Exception:  # noqa: BLE001 - a receiver's bug must not end the link
+            except BaseException:  # noqa: BLE001 - a receiver's bug must not end the link
                 logger.bind(device=self.url).exception(
                     "a link's receiver failed; the bytes it was given are lost"
                 )

@@ -89,7 +89,7 @@ class Reactor:
 
     def _look(self) -> None:
         now = monotonic()
-        over = [is_over for is_over in tuple(self._lent) if is_over(now)]
+        over = [is_over for is_over in tuple(self._lent) if _says(is_over, now)]
         with self._lending:  # not around the calls: who lends holds a lock that they take
             for is_over in over:  # the older one, where it has come again meanwhile
                 self._lent.remove(is_over)
@@ -104,7 +104,7 @@ class Reactor:
             for key, _ in ready(LOOK_SECONDS if self._lent else None):
                 try:
                     key.data()
-                except Exception:  # noqa: BLE001 - a receiver's bug must not stop other links
+                except BaseException:  # noqa: BLE001 - whatever a receiver raises: others go on
                     logger.exception("a link's receiver failed; the bytes it was given are lost")
             if self._lent:
                 self._look()
@@ -138,7 +138,7 @@ class Reactor:
         while self._soon:
             try:
                 self._soon.popleft()()
-            except Exception:  # noqa: BLE001 - as for a receiver: the others have their turn
+            except BaseException:  # noqa: BLE001 - as for a receiver: the others have their turn
                 logger.exception("a finaliser's work failed")
 
     def _wake(self) -> None:
@@ -154,6 +154,14 @@ class Reactor:
         self._wake()
         if not self.inside():
             self._thread.join(_JOIN_SECONDS)
+
+
+def _says(is_over: Callable[[float], bool], now: float) -> bool:
+    try:
+        return is_over(now)
+    except BaseException:  # noqa: BLE001 - as for a receiver; what fails is looked after no more
+        logger.exception("looking after a link that is lent failed")
+        return True
 
 
 def _epoll_of(selector: selectors.BaseSelector) -> select.epoll | None:

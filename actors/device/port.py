@@ -19,6 +19,7 @@ from loguru import logger
 from klemheist.actors.done import Done
 from klemheist.actors.errors import CapabilityError
 from klemheist.actors.operation import copy_to
+from klemheist.actors.runtime.callbacks import call_each
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.timers import TIMERS
@@ -293,11 +294,7 @@ class Port:
         listeners = self._listeners
         if listeners:
             event = DeviceEvent(self.url, kind, text, self.generation, same_boot, data)
-            for fn in listeners:
-                try:
-                    fn(event)
-                except Exception:  # noqa: BLE001 -- a listener's bug must not crash the device
-                    self.report.exception("a listener of {} failed", self.url)
+            call_each(f"a listener of {self.url} failed", listeners, event)
 
 
 def _after_fork() -> None:

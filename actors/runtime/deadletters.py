@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
 
+from .callbacks import call_each
 from .here import current_ref
 
 if TYPE_CHECKING:
@@ -90,11 +91,7 @@ class DeadLetters:
             more = "; more follow, and are only counted" if number == _LINES else ""
             short = _short(letter.message)
             logger.info("dead letter {} to {}: {}{}", short, letter.recipient, letter.reason, more)
-        for listener in self._listeners:
-            try:
-                listener(letter)
-            except Exception:  # noqa: BLE001  one listener's bug must not reach the sender
-                logger.exception("a listener to dead letters failed")
+        call_each("a listener to dead letters failed", self._listeners, letter)
 
     def _line(self) -> int:
         now = time.monotonic()

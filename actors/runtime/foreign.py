@@ -24,6 +24,7 @@ from .exits import Exit, ExitReason, Ignore, as_reason
 from .foreign_inbox import ForeignInbox
 from .here import HERE
 from .life import reason_of
+from .orphans import OWN
 from .ownthread import Killed, KilledAbroad
 from .ref import ActorRef
 from .signals import ExitSignal
@@ -122,6 +123,7 @@ class Lifecycle(pykka.Actor):
     def _actor_loop(self) -> None:
         worker = cast("ForeignInbox", self.actor_inbox).thread
         worker.thread = threading.current_thread()
+        OWN[worker] = cast("ForeignInbox", self.actor_inbox)
         HERE.worker = worker
         HERE.starting_under = self._actor_parent
         try:
@@ -132,6 +134,7 @@ class Lifecycle(pykka.Actor):
             self._handle_failure(type(error), error, error.__traceback__)
             self._actor_finish(self._actor_reason or ExitReason.error(error))
         finally:
+            OWN.pop(worker, None)
             ZOMBIES.discard(worker)
 
     def _actor_loop_setup(self) -> None:
@@ -206,9 +209,12 @@ class Lifecycle(pykka.Actor):
             self._actor_self.exit(reason)
 
     def _actor_killed(self) -> None:
-        self._actor_finish(ExitReason.KILLED)
+        self._actor_gone(ExitReason.KILLED)
+
+    def _actor_gone(self, reason: ExitReason) -> None:
+        self._actor_finish(reason)
         reply = self._reply()
-        if reply is not None and self._actor_self.reason is ExitReason.KILLED:
+        if reply is not None and self._actor_self.reason is reason:
             reply.set_exception(ActorDead(f"{self} was killed before it answered"))
 
     def _retire(self) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .bridge import STOP, Envelope, is_stop
 from .errors import ActorDead
 from .items import Item, Lost, reject
+from .orphans import end
 from .ownthread import Killed, KilledAbroad, interrupt
 from .worker import ZOMBIES, Worker
 
@@ -39,6 +40,22 @@ class ForeignThread(Worker):
             return False
         interrupt(thread, KilledAbroad)
         return True
+
+
+class _Orphaned:
+    """What an actor's own mailbox becomes where its thread is not."""
+
+    def __init__(self, inner: Any, inbox: ForeignInbox) -> None:
+        self._inner = inner
+        self._inbox = inbox
+
+    def put(self, item: Any) -> None:
+        """Queue an item, for who closes the mailbox to reject."""
+        self._inner.put(item)
+        end(self._inbox.actor)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
 
 
 class ForeignInbox:
@@ -121,6 +138,10 @@ class ForeignInbox:
         """What was kept, once."""
         left, self._left = self._left, None
         return left or []
+
+    def orphan(self) -> None:
+        """In a forked child, which has not its thread: whoever puts something in ends the actor."""
+        self._inner = _Orphaned(self._inner, self)
 
     def abandon(self) -> bool:
         """Leave its thread to the turn that it is in."""

@@ -18,8 +18,8 @@ from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 import pykka
-from loguru import logger
 
+from .callbacks import call, call_each
 from .errors import AskTimeout, FutureCancelled
 from .waiting import block_at, block_until, suspend_until
 
@@ -41,6 +41,7 @@ _PENDING: Final = 0
 _VALUE: Final = 1
 _ERROR: Final = 2
 
+_FAILED: Final = "a future's callback failed"
 _LATE: Final = "no answer within {} s; give a longer timeout= or cancel()"
 
 
@@ -119,7 +120,7 @@ class Future(pykka.Future[T]):
                 else:
                     self._callbacks = [fn] if before is None else [partial(_open, before), fn]
                 return partial(self._forget, fn)
-        self._call(fn)
+        call(_FAILED, fn, self)
         return _nothing
 
     def __await__(self) -> Generator[Any, None, T]:
@@ -267,8 +268,7 @@ class Future(pykka.Future[T]):
 
     def _tell(self, callbacks: list[Callable[[Future[T]], object]] | LockType) -> None:
         if isinstance(callbacks, list):
-            for fn in callbacks:
-                self._call(fn)
+            call_each(_FAILED, callbacks, self)
         else:
             callbacks.release()
 
@@ -279,12 +279,6 @@ class Future(pykka.Future[T]):
             self.set_exception(error)
         else:
             self.set(value)
-
-    def _call(self, fn: Callable[[Future[T]], object]) -> None:
-        try:
-            fn(self)
-        except Exception:  # noqa: BLE001  one callback's bug must not keep the others from running
-            logger.exception("a future's callback failed")
 
     def _forget(self, fn: Callable[[Future[T]], object]) -> None:
         with self._lock:

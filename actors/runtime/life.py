@@ -93,7 +93,9 @@ class Living(BridgedActor):
         if self.dispatcher == "pool":
             return POOL
         if self.dispatcher == "thread":
-            return OwnThread(type(self).__name__)
+            inbox = self._actor_inbox
+            assert isinstance(inbox, ScheduledInbox)
+            return OwnThread(type(self).__name__, inbox)
         raise refused("dispatcher", self.dispatcher, "use 'pool' or 'thread'")
 
     def _actor_starts_itself(self) -> bool:
@@ -228,9 +230,13 @@ class Living(BridgedActor):
         self._actor_finish(reason)
 
     def _actor_killed(self) -> None:
-        self._actor_finish(ExitReason.KILLED)
+        self._actor_gone(ExitReason.KILLED)
+
+    def _actor_gone(self, reason: ExitReason) -> None:
+        """It is no more, without a turn of its own; who asked the turn that it was in is told."""
+        self._actor_finish(reason)
         reply = self._actor_answering or self._actor_inbox.asker
-        if reply is not None and self._actor_self.reason is ExitReason.KILLED:
+        if reply is not None and self._actor_self.reason is reason:
             reply.set_exception(ActorDead(f"{self} was killed before it answered"))
 
     def _actor_retire(self) -> None:

@@ -4,11 +4,16 @@ class Slow(Actor):
     mailbox = Bounded(100, overflow="drop_oldest")
 
 Orders from outside (exit, kill) and news of ends never wait for room.
+
+`Bounded` has a ring of its own and not `actors.buffer.Buffer`, under all else that flows. What
+needs no room stands here between the messages, in one order with them, and does not count; and what
+is dropped is a dead letter, so it must be known. A buffer knows neither. Kept beside one, with the
+number of the message that it stands before, it makes a `put` a fifth to a half slower.
 """
 
 from __future__ import annotations
 
-import heapq
+import bisect
 import itertools
 import threading
 from collections import deque
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
 
 Overflow: TypeAlias = Literal["error", "drop_new", "drop_oldest", "block"]
 
+_FIRST, _BY_KEY, _LAST = range(3)
+_NOTHING: Final = object()
 _POLICIES: Final = ("error", "drop_new", "drop_oldest", "block")
 
 
@@ -94,7 +101,8 @@ class Bounded:
 class Priority:
     """The message with the smallest `key(message)` first; of equal ones, the first in.
 
-    A request to stop, and calls that the actor posts to itself, come before all others.
+    A request to stop, and calls that the actor posts to itself, come before all others. A message
+    whose key does not compare with those that wait is refused in its sender: `InvalidArgument`.
     """
 
     key: Callable[[Any], Any]
@@ -130,11 +138,11 @@ class _BoundedQueue:
             full = self._counted >= self._bound.capacity
             if full and self._bound.overflow == "block":
                 full = not self._wait_for_room()
-            dropped = self._make_room(item) if full else None
-            if dropped is not item:
+            taken, dropped = self._when_full(item) if full else (True, _NOTHING)
+            if taken:
                 self._items.append(item)
                 self._counted += 1
-        if dropped is not None:
+        if dropped is not _NOTHING:
             self._drop(dropped)
 
     def force(self, item: Any) -> None:
@@ -161,46 +169,70 @@ class _BoundedQueue:
         bound = self._bound
         return self._room.wait_for(lambda: self._counted < bound.capacity, bound.timeout)
 
-    def _make_room(self, item: Any) -> Any:
+    def _when_full(self, item: Any) -> tuple[bool, Any]:
+        """Whether `item` is taken, and what is dropped: perhaps the same object as it."""
         match self._bound.overflow:
             case "drop_new":
-                return item
+                return False, item
             case "drop_oldest":
                 oldest = next(n for n, each in enumerate(self._items) if not _needs_no_room(each))
                 dropped = self._items[oldest]
                 del self._items[oldest]
                 self._counted -= 1
-                return dropped
+                return True, dropped
         raise MailboxFull(f"{self._bound.capacity} messages wait already: send less")
 
 
 class _PriorityQueue:
-    """A heap, kept in order of arrival within one priority."""
+    """A list in order of priority, and of arrival within one.
+
+    No heap: that compares when it gives, too late to refuse what does not compare.
+    """
 
     def __init__(self, key: Callable[[Any], Any]) -> None:
         self._key = key
         self._numbers = itertools.count()
         self._lock = threading.Lock()
-        self._heap: list[tuple[int, Any, int, Any]] = []
+        self._entries: list[Any] = []
+        self._taken = 0  # so many at the front have left
 
     def put(self, item: Any, /) -> None:
         if _needs_no_room(item):
-            entry = (0, 0, next(self._numbers), item)
-        else:
-            message = item.message if isinstance(item, Envelope) else item
-            entry = (1, self._key(message), next(self._numbers), item)
-        with self._lock:
-            heapq.heappush(self._heap, entry)
+            self._insert((_FIRST, None, next(self._numbers), item))
+            return
+        key = self._key(item.message if isinstance(item, Envelope) else item)
+        try:
+            self._insert((_BY_KEY, key, next(self._numbers), item))
+        except Exception as error:
+            raise refused("key", key, "it must compare with those of the others") from error
+
+    def force(self, item: Any) -> None:
+        """Add an item whatever its key: after all others where that does not compare."""
+        try:
+            self.put(item)
+        except Exception:  # noqa: BLE001  somebody's key
+            self._insert((_LAST, None, next(self._numbers), item))
 
     def get_nowait(self) -> Any:
         with self._lock:
-            return heapq.heappop(self._heap)[-1]
+            entry = self._entries[self._taken]
+            self._entries[self._taken] = None
+            self._taken += 1
+            if self._taken * 2 > len(self._entries):
+                del self._entries[: self._taken]
+                self._taken = 0
+        return entry[-1]
 
     def empty(self) -> bool:
-        return not self._heap
+        return len(self._entries) == self._taken
 
     def qsize(self) -> int:
-        return len(self._heap)
+        with self._lock:
+            return len(self._entries) - self._taken
+
+    def _insert(self, entry: tuple[int, Any, int, Any]) -> None:
+        with self._lock:  # all comparing comes before anything moves
+            bisect.insort(self._entries, entry, lo=self._taken)
 
 
 def _needs_no_room(item: Any) -> bool:

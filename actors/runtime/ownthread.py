@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import pykka
 
 from .here import HERE
+from .orphans import OWN
 from .worker import ZOMBIES, Worker
 
 if TYPE_CHECKING:
@@ -43,12 +44,14 @@ class OwnThread(Worker):
 
     Args:
         name: Of the actor's class; the thread's name begins with it.
+        inbox: The actor's.
     """
 
-    __slots__ = ("_wakes",)
+    __slots__ = ("_owner", "_wakes")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, inbox: ScheduledInbox) -> None:
         super().__init__()
+        self._owner: ScheduledInbox | None = inbox
         self._wakes: SimpleQueue[ScheduledInbox | None] = SimpleQueue()
         name = f"{name}-{next(_numbers)}"
         self.thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -56,7 +59,14 @@ class OwnThread(Worker):
     def enter(self) -> None:
         """Begin."""
         assert self.thread is not None
-        self.thread.start()
+        owner, self._owner = self._owner, None  # it knows us too: no circle
+        assert owner is not None
+        OWN[self] = owner
+        try:
+            self.thread.start()
+        except BaseException:  # no thread starts any more
+            OWN.pop(self, None)
+            raise
 
     def leave(self) -> None:
         """End, as soon as the turn does."""
@@ -87,6 +97,7 @@ class OwnThread(Worker):
         except Killed:
             pass
         finally:
+            OWN.pop(self, None)
             self.inbox = None
             ZOMBIES.discard(self)
 

@@ -299,7 +299,15 @@ POOL: Final = Pool(_size())
 
 
 def _after_fork() -> None:
-    """A forked child has none of our threads, and perhaps a lock that nobody will release."""
+    """A forked child has none of our threads, and perhaps a lock that nobody will release.
+
+    Actors that were idle go on; whose turn was under way, or next, has it in the parent.
+    """
+    here = threading.current_thread()
+    theirs = [worker.inbox for worker in POOL._workers if worker.thread is not here]  # noqa: SLF001  one module
+    for inbox in (*theirs, *POOL._ready.waiting()):  # noqa: SLF001  one module
+        if inbox is not None and inbox.is_taken():
+            inbox.orphan()
     shares = POOL._shares  # noqa: SLF001  one module
     POOL._ready.forget()  # noqa: SLF001  one module
     POOL._reset()  # noqa: SLF001  one module

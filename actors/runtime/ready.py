@@ -82,6 +82,10 @@ class ReadyQueue:
         """
         return self._items.popleft()
 
+    def waiting(self) -> tuple[ScheduledInbox | None, ...]:
+        """What waits."""
+        return tuple(self._items)
+
     def empty(self) -> bool:
         """Whether nothing waits."""
         return not self._items

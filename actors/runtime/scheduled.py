@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .bridge import Envelope
 from .items import SPECIAL, Item, Lost, emptied, reject
+from .orphans import Orphanage
 from .rare import rare_lock
 
 if TYPE_CHECKING:
@@ -170,6 +171,17 @@ class ScheduledInbox:
         self._gate.release()
         if not self._is_done():
             self._wake()
+
+    def is_taken(self) -> bool:
+        """Whether a worker has it, or is to take it up next."""
+        return self._gate.locked()
+
+    def orphan(self) -> None:
+        """In a forked child, where its thread is not: whoever puts something in ends the actor."""
+        self.worker = None
+        self._gate = allocate_lock()
+        if self._dispatcher is not None:
+            self._dispatcher = Orphanage(self._dispatcher)
 
     def abandon(self) -> bool:
         """Leave the thread that is in a turn of it, if there is one, to that turn."""

@@ -17,8 +17,7 @@ import threading
 from _thread import allocate_lock
 from typing import TYPE_CHECKING, Any, Final
 
-from loguru import logger
-
+from .callbacks import call_each
 from .clock import SYSTEM_CLOCK, Clock, ManualClock
 
 if TYPE_CHECKING:
@@ -61,8 +60,6 @@ class Timer:
             return
         try:
             fn(*self._args)
-        except Exception:  # noqa: BLE001  a callback's bug must not stop everybody's timers
-            logger.exception("a timer's callback failed")
         finally:
             self._fn, self._args = None, ()
 
@@ -132,8 +129,7 @@ class Timers:
         """Run on this thread what was due when this was called (for `ManualClock`)."""
         with self._lock:
             due = self._take_due()
-        for timer in due:
-            timer._fire()  # noqa: SLF001  one module, two classes
+        call_each("a timer's callback failed", [timer._fire for timer in due])  # noqa: SLF001  one module, two classes
 
     def __len__(self) -> int:
         with self._lock:

@@ -6,8 +6,6 @@ from _thread import allocate_lock
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
-from loguru import logger
-
 from klemheist.actors.buffer import (
     DEFAULT_CAPACITY,
     Buffer,
@@ -16,6 +14,7 @@ from klemheist.actors.buffer import (
     Overflow,
     Put,
 )
+from klemheist.actors.runtime.callbacks import call
 from klemheist.actors.runtime.future import Future
 
 from .errors import StreamClosed
@@ -190,10 +189,7 @@ class StreamCore(Generic[T]):
                 writers = self._room_made() if self._writers else ()
             for writer in writers:
                 writer.set(None)
-            try:
-                fn(item)
-            except Exception:  # noqa: BLE001 -- a listener's bug must not crash the source
-                logger.exception("the consumer of {} failed", self)
+            call(f"the consumer of {self} failed", fn, item)
 
 
 class Waiting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from klemheist.actors.notebook import drawing
@@ -107,12 +108,15 @@ class Tree:
                 yield from node.tree.walk()
 
     def find(self, path: str) -> Node | None:
-        """The node at `path`, such as `root/devices/ttyACM0`; None if there is none."""
+        """The node at `path`, such as `root/devices/ttyACM0`; None if there is none.
+
+        Ids that look alike, such as 1 and "1", give one path: the first that has it.
+        """
         return next((node for node in self.walk() if node.path == path), None)
 
     def render(self) -> str:
         """The tree as text: a line for each node, its notes in a column of their own."""
-        rows = [(self.path.rpartition("/")[2], self.note), *_rows(self, "")]
+        rows = [(_shown(self.path.rpartition("/")[2]), self.note), *_rows(self, "")]
         width = max(len(label) for label, _ in rows) + 2
         return "\n".join(f"{label:{width}}{note}".rstrip() for label, note in rows)
 
@@ -137,37 +141,40 @@ class Tree:
     def to_dot(self) -> str:
         """The tree in Graphviz's language: `dot -Tsvg` draws it."""
         lines = ["digraph supervision {", "  node [shape=box, fontname=sans];"]
-        lines += [f"  {_dot(self.path)} [label={_dot(_label(self.path, self.note))}];"]
-        for parent, node in _edges(self):
-            label, shape = _label(str(node.id), node.note), _shape(node)
-            lines.append(f"  {_dot(node.path)} [label={_dot(label)}{shape}];")
-            lines.append(f"  {_dot(parent)} -> {_dot(node.path)};")
+        lines.append(f"  n0 [label={_label(self.path, self.note)}];")
+        for number, (parent, node) in enumerate(_edges(self, 0, count(1)), 1):
+            lines.append(f"  n{number} [label={_label(str(node.id), node.note)}{_shape(node)}];")
+            lines.append(f"  n{parent} -> n{number};")
         return "\n".join([*lines, "}"])
 
 
 def _rows(tree: Tree, indent: str) -> Iterator[tuple[str, str]]:
     for number, node in enumerate(tree.children, 1):
         last = number == len(tree.children)
-        yield f"{indent}{'└── ' if last else '├── '}{node.id}", node.note
+        yield f"{indent}{'└── ' if last else '├── '}{_shown(str(node.id))}", node.note
         if node.tree is not None:
             yield from _rows(node.tree, indent + ("    " if last else "│   "))
 
 
-def _edges(tree: Tree) -> Iterator[tuple[str, Node]]:
+def _edges(tree: Tree, parent: int, numbers: Iterator[int]) -> Iterator[tuple[int, Node]]:
+    """Each node and its parent's number, in the order of `walk`; two may have the same path."""
     for node in tree.children:
-        yield tree.path, node
+        number = next(numbers)
+        yield parent, node
         if node.tree is not None:
-            yield from _edges(node.tree)
+            yield from _edges(node.tree, number, numbers)
 
 
 def _label(name: str, note: str) -> str:
-    return f"{name}\n{note}" if note else name
+    lines = (json.dumps(_shown(line), ensure_ascii=False)[1:-1] for line in (name, note) if line)
+    return '"' + "\\n".join(lines) + '"'
+
+
+def _shown(text: str) -> str:
+    """In one line, whatever is in it."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _shape(node: Node) -> str:
     style = "" if node.type == "supervisor" else ", style=rounded"
     return style if node.state == "running" else f"{style}, color=red"
-
-
-def _dot(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)

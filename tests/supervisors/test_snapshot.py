@@ -79,3 +79,32 @@ def test_every_change_is_told_with_its_path_and_a_failing_listener_harms_nobody(
     ]
     assert any(event.path == "root/ttyACM0" for event in events)
     assert isinstance(events[-1], told.SupervisorStopped)
+
+
+def test_the_graph_keeps_children_of_one_path_apart(script, tools):
+    one = supervisor([child(tools.Worker, "x", script, id="x")], id="s")
+    ids = (1, "1", "s/x", "two\nlines\t\\")
+    workers = [child(tools.Worker, str(n), script, id=key) for n, key in enumerate(ids)]
+    tree = Supervisor.start([*workers, one])
+    snapshot = tree.snapshot()
+    assert snapshot.to_dot().splitlines() == [
+        "digraph supervision {",
+        "  node [shape=box, fontname=sans];",
+        r'  n0 [label="root\none_for_one"];',
+        '  n1 [label="1", style=rounded];',
+        "  n0 -> n1;",
+        '  n2 [label="1", style=rounded];',
+        "  n0 -> n2;",
+        '  n3 [label="s/x", style=rounded];',
+        "  n0 -> n3;",
+        r'  n4 [label="two\\nlines\\t\\", style=rounded];',
+        "  n0 -> n4;",
+        r'  n5 [label="s\none_for_one"];',
+        "  n0 -> n5;",
+        '  n6 [label="x", style=rounded];',
+        "  n5 -> n6;",
+        "}",
+    ]
+    assert len(snapshot.render().splitlines()) == 7
+    assert snapshot.find("root/s/x") is snapshot.children[2]
+    tree.shutdown()

@@ -510,8 +510,10 @@ def test_a_tree_as_json_and_as_a_picture():
         assert json.loads(snapshot.to_json(indent=1)) == snapshot.to_dict()
         dot = snapshot.to_dot()
         assert dot.startswith("digraph")
-        assert '"root" -> "root/in";' in dot
-        assert r'"root/in" -> "root/in/\"quoted\"";' in dot
+        assert r'n1 [label="in\none_for_one"];' in dot
+        assert r'n2 [label="\"quoted\"", style=rounded];' in dot
+        assert "n0 -> n1;" in dot
+        assert "n1 -> n2;" in dot
 
 
 # -- depth

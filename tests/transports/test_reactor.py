@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import threading
 
 import pytest
@@ -27,6 +29,31 @@ def test_what_is_left_for_soon_runs_on_the_io_thread(shared):
     reactor.soon(done.set)
     assert done.wait(5)
     assert ran == ["klemheist-io"]
+
+
+class Severe(BaseException):
+    """What no exception class of Python's covers."""
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, asyncio.CancelledError, Severe])
+def test_nothing_that_is_raised_there_ends_the_thread(shared, kind):
+    def fails():
+        raise kind
+
+    def handler():
+        ours.recv(1)
+        raise kind
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        shared.register(ours.fileno(), reactor.READ, handler)
+        theirs.send(b"1")
+        reactor.soon(fails)
+        shared.look_after(lambda _: fails())
+        done = threading.Event()
+        shared.look_after(lambda _: done.set() or True)
+        assert done.wait(5)
+        shared.unregister(ours.fileno())
 
 
 def test_it_takes_no_lock(shared):

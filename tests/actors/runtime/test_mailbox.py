@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import heapq
 import queue
 import threading
+from random import Random
 
 import pytest
 
@@ -9,6 +11,7 @@ from klemheist.actors.runtime import (
     DEAD_LETTERS,
     Actor,
     Bounded,
+    InvalidArgument,
     MailboxFull,
     MailboxOverflow,
     Priority,
@@ -143,10 +146,76 @@ def test_the_smallest_key_comes_first_and_equal_ones_in_their_order():
     ref.stop()
 
 
+def test_a_key_that_does_not_compare_is_refused_in_the_sender_and_the_others_are_handled():
+    ref, actor = gated(Priority(lambda message: message))
+    for message in (5, "a", 3, None, 1, "b"):
+        if isinstance(message, int):
+            ref.tell(message)
+        else:
+            with pytest.raises(InvalidArgument, match="must compare"):
+                ref.tell(message)
+            with pytest.raises(InvalidArgument, match="must compare"):
+                ref.ask(message, block=False)
+    assert len(ref.actor_inbox) == 3
+    actor.gate.set()
+    assert ref.ask(9, timeout=5) == 9
+    assert actor.journal == [1, 3, 5, 9]
+    ref.tell("alone")  # nothing waits that it would not compare with
+    assert ref.ask("next", timeout=5) == "next"
+    ref.stop()
+
+
+def test_keys_of_which_only_some_compare_do_no_harm():
+    """Which two are compared depends on the order; who was let in is handled."""
+    ref, actor = gated(Priority(lambda message: message))
+    sent, random = [], Random(3)
+    for _ in range(500):
+        message = (random.randrange(20), random.choice((1, 2, "a", "b")))
+        try:
+            ref.tell(message)
+        except InvalidArgument:
+            continue
+        sent.append(message)
+    actor.gate.set()
+    ref.ask((99,), timeout=5)  # the last of all
+    assert sorted(map(str, actor.journal[:-1])) == sorted(map(str, sent))
+    ref.stop()
+
+
+def test_a_mailbox_by_priority_keeps_its_order_while_it_is_filled_and_emptied():
+    mailbox = Priority(lambda message: message).queue(print)
+    random, heap, taken = Random(1), [], 0
+    for n in range(5_000):
+        if heap and random.random() < 0.48:
+            assert mailbox.get_nowait() == heapq.heappop(heap)[0]
+            taken += 1
+        else:
+            message = random.randrange(50)
+            heapq.heappush(heap, (message, n))
+            mailbox.put(message)
+        assert mailbox.qsize() == len(heap)
+        assert mailbox.empty() == (not heap)
+    assert taken > 2_000
+    assert [mailbox.get_nowait() for _ in heap] == [message for message, _ in sorted(heap)]
+    assert mailbox.empty()
+    with pytest.raises(IndexError):
+        mailbox.get_nowait()
+
+
 @pytest.mark.parametrize(("capacity", "overflow"), [(0, "error"), (1, "explode")])
 def test_a_bound_that_makes_no_sense_is_refused(capacity, overflow):
     with pytest.raises(ValueError, match=r"capacity=0|overflow='explode'"):
         Bounded(capacity, overflow=overflow)
+
+
+@pytest.mark.parametrize("overflow", ["drop_new", "drop_oldest"])
+@pytest.mark.parametrize("message", ["tick", None])
+def test_the_same_object_sent_again_and_again_is_handled_or_a_dead_letter(overflow, message, dead):
+    ref, actor = gated(Bounded(3, overflow=overflow))
+    for _ in range(10):
+        ref.tell(message)
+    assert [letter.message for letter in dead] == [message] * 7
+    assert opened(ref, actor) == [message] * 3
 
 
 @pytest.mark.parametrize("overflow", ["error", "drop_oldest"])

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
 from klemheist.actors.runtime import pool
 
 HEAD = """
@@ -63,6 +65,108 @@ def test_a_forked_child_has_a_pool_of_its_own_and_idle_actors_go_on():
         assert old.ask(os.getpid, timeout=10) == os.getpid()
         print("parent")
         """
+    ) == ["child", "parent"]
+
+
+FORKED = """
+import pykka
+from klemheist.actors.runtime import ActorDead, start_foreign
+class Foreign(pykka.ThreadingActor):
+    def on_receive(self, message):
+        return message() if callable(message) else message
+class Own(Echo):
+    dispatcher = "thread"
+def slept(ref):
+    while ref.busy_for() is not None:
+        time.sleep(0.001)
+def dead_here(ref, reply=None):
+    for _ in range(2):
+        try:
+            ref.ask(os.getpid, timeout=10)
+        except ActorDead:
+            continue
+        raise AssertionError("its thread is not in this process")
+    assert not ref.is_alive()
+    assert "forked" in str(ref.ended.get(timeout=5).info), ref.reason
+    if reply is not None:
+        assert isinstance(reply.exception(), ActorDead)
+def in_child(check):
+    pid = os.fork()
+    if not pid:
+        try:
+            check()
+        except BaseException as error:
+            print(repr(error), flush=True)
+            os._exit(1)
+        print("child", flush=True)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+"""
+
+
+@pytest.mark.parametrize("start", ["Own.start", "lambda: start_foreign(Foreign)"])
+def test_an_actor_whose_thread_stayed_with_the_parent_is_dead_in_the_child(start):
+    assert run(
+        FORKED
+        + f"start = {start}"
+        + """
+ref, busy, go, entered = start(), start(), threading.Event(), threading.Event()
+ref.ask(1)
+slept(ref)
+reply = busy.ask(lambda: (entered.set(), go.wait(10)), block=False)
+entered.wait(10)
+in_child(lambda: (dead_here(ref), dead_here(busy, reply)))
+go.set()
+assert reply.get(timeout=10)
+for each in (ref, busy):
+    assert each.ask(os.getpid, timeout=10) == os.getpid()
+    each.stop()
+print("parent")
+"""
+    ) == ["child", "parent"]
+
+
+def test_a_pooled_actor_whose_turn_is_under_way_at_a_fork_is_dead_in_the_child(monkeypatch):
+    monkeypatch.setenv("KLEMHEIST_WORKERS", "1")
+    assert run(
+        FORKED
+        + """
+from klemheist.actors.runtime import POOL
+idle, busy, go, entered = Echo.start(), Echo.start(), threading.Event(), threading.Event()
+idle.ask(1)
+slept(idle)
+reply = busy.ask(lambda: (entered.set(), go.wait(10)), block=False)
+entered.wait(10)
+def check():
+    dead_here(busy, reply)
+    assert idle.ask(os.getpid, timeout=10) == os.getpid()
+    idle.stop()
+    assert POOL.rest()
+in_child(check)
+go.set()
+assert reply.get(timeout=10)
+print("parent")
+"""
+    ) == ["child", "parent"]
+
+
+def test_the_forking_actor_lives_on_in_the_child():
+    assert run(
+        FORKED
+        + """
+ref = Own.start()
+def fork():
+    pid = os.fork()
+    if not pid:
+        def ask():
+            assert ref.ask(os.getpid, timeout=10) == os.getpid()
+            print("child", flush=True)
+            os._exit(0)
+        threading.Thread(target=ask).start()
+    return pid
+assert os.waitpid(ref.ask(fork, timeout=10), 0)[1] == 0
+print("parent")
+"""
     ) == ["child", "parent"]
 
 
