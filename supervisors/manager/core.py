@@ -22,6 +22,7 @@ from .devices import DeviceRecord
 from .life import Move
 from .outcome import quietly_ended
 from .session_node import spec_of
+from .stats import measured
 from .tree import ManagerTree
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class ManagerCore(ManagerTree):
 
     def registered(self, resource_type: str) -> None:
         """Count a resource that was registered."""
-        self.monitor.record_resource_registration(resource_type)
+        measured(self.monitor.record_resource_registration, resource_type)
 
     def register(self, core: SessionCore) -> None:
         """Count a session as live: it takes calls from now on.

@@ -19,6 +19,7 @@ from klemheist.transports.repl.values import ArgumentError
 
 from .life import Move
 from .outcome import quietly_ended
+from .stats import measured
 
 if TYPE_CHECKING:
     from klemheist.actors.device.port import Port
@@ -102,7 +103,7 @@ def created(
     except BaseException:
         yield quietly_ended(manager.end(core))
         raise
-    manager.monitor.record_session_creation(SYSTEM_CLOCK.monotonic() - began)
+    measured(manager.monitor.record_session_creation, SYSTEM_CLOCK.monotonic() - began)
     core.report.info("session created for device")
     return core
 
