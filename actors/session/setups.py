@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from klemheist.actors.runtime.future import Future
 from klemheist.transports.repl.values import ArgumentError
 
 from .calls import SessionCalls
@@ -15,7 +16,6 @@ from .timesync import TimeSync, compare_clocks
 
 if TYPE_CHECKING:
     from klemheist.actors.messages import Cleaned
-    from klemheist.actors.runtime.future import Future
     from klemheist.transports.repl.board import Board
     from klemheist.transports.repl.lines import Procedure
 
@@ -75,12 +75,16 @@ class SessionSetups(SessionCalls):
         return done
 
     def cleanup(self, timeout: float | None) -> Future[None]:
-        """Clean up all that is held now.
+        """Clean up all that is held now; in a forked process nothing: it is held by the parent.
 
         Raises (in the future):
             ResourceCleanupError: some failed.
         """
         limit = self.options.resource_cleanup_timeout if timeout is None else timeout
+        if self._keeper.is_inherited:
+            nothing: Future[None] = Future()
+            nothing.set(None)
+            return nothing
         return self.run_cleanups(limit).map(_raise_failures)
 
 

@@ -20,7 +20,7 @@ from klemheist.transports.errors import LinkLost
 from .creation import Wishes, created
 from .devices import DeviceRecord
 from .life import Move
-from .outcome import quietly_ended
+from .outcome import nothing_to_do, quietly_ended
 from .session_node import spec_of
 from .stats import measured
 from .tree import ManagerTree
@@ -158,8 +158,11 @@ class ManagerCore(ManagerTree):
     def end(self, core: SessionCore) -> Future[None]:
         """End a session, once; the future fails with `ResourceCleanupError` where cleanups failed.
 
-        Ending is shielded: it goes on in the tree whatever happens to the waiter.
+        Ending is shielded: it goes on in the tree whatever happens to the waiter. In a forked
+        process nothing is done.
         """
+        if self.is_inherited:
+            return nothing_to_do()
         ended: Future[None] = Future()
 
         def tell(_: object) -> None:
@@ -190,11 +193,14 @@ class ManagerCore(ManagerTree):
     def close(self) -> Future[None]:
         """End all sessions, release all devices, and stop the tree; once, and shielded.
 
-        Whoever closes again waits for the same end, and is told of no failure.
+        Whoever closes again waits for the same end, and is told of no failure. In a forked process
+        nothing is done.
 
         Raises (in the future):
             ResourceCleanupError: some cleanups failed; everything was ended all the same.
         """
+        if self.is_inherited:
+            return nothing_to_do()
         with self._lock:
             if self._closing is not None:
                 return quietly_ended(self._closing)
@@ -207,6 +213,8 @@ class ManagerCore(ManagerTree):
 
     def dispose(self) -> None:
         """Let go of everything at once, without any cleanup: for emergencies (SES-048)."""
+        if self.is_inherited:
+            return
         with self._lock:
             self.move(Move.DISPOSE)
             if self._closing is None:

@@ -66,6 +66,13 @@ def _unwanted(creating: Future[SessionCore]) -> None:
     creating.add_done_callback(lambda done: done.exception() or done.get().end())
 
 
+def nothing_to_do() -> Future[None]:
+    """Return a future that is resolved."""
+    done: Future[None] = Future()
+    done.set(None)
+    return done
+
+
 def quietly_ended(ending: Future[None]) -> Future[None]:
     """Return a future of a session's end that fails with nothing: it is logged.
 

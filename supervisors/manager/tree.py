@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -64,6 +65,7 @@ class ManagerTree:
         self.idle = IdleWatch(self.sessions.live, self.options.default_session_timeout)
         self._closing: Future[None] | None = None
         self._lock = threading.RLock()
+        self._process = os.getpid()
         self._status = self._show_status(status)
 
     # -- state -------------------------------------------------------------------------------------
@@ -105,6 +107,11 @@ class ManagerTree:
             if core.port.url == key and core.is_active:
                 return core
         return None
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this process was forked from the manager's: all of it is the parent's to end."""
+        return os.getpid() != self._process
 
     @property
     def is_started(self) -> bool:
