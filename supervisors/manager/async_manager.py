@@ -209,9 +209,14 @@ class AsyncSessionManager(ManagerView):
         Raises:
             LinkError: the device cannot be opened.
             DeviceError: a setup failed; nothing is left.
+            CancelledError: this task was cancelled; what was begun is undone.
         """
         record = self._deployments.deploy(device, program, restart)
-        await shielded(record.ready)
+        try:
+            await shielded(record.ready)
+        except BaseException:
+            self._deployments.stop(record)  # nobody would have its handle
+            raise
         return AsyncStandingProgram(self._deployments, record)
 
     async def device(self, url: str) -> Port:

@@ -205,7 +205,11 @@ class SessionManager(ManagerView):
             DeviceError: a setup failed; nothing is left.
         """
         record = self._deployments.deploy(device, program, restart)
-        record.ready.get()
+        try:
+            record.ready.get()
+        except BaseException:
+            self._deployments.stop(record)  # nobody would have its handle
+            raise
         return StandingProgram(self._deployments, record)
 
     def device(self, url: str) -> Port:
