@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from klemheist.actors.device.call import Call, CallFuture
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
@@ -16,6 +16,7 @@ from klemheist.transports.repl.values import ArgumentError
 from .holdings import Holdings
 from .resources import is_cleaning
 from .status import LIVE, SessionStatus, Turn
+from .telling import told_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from klemheist.transports.repl.lines import Procedure
 
     from .together import Together
+
+TELL_WITHIN: Final = 1.0
+"""Seconds that an emergency waits until everybody was told."""
 
 
 class SessionCalls(Holdings):
@@ -178,6 +182,8 @@ class SessionCalls(Holdings):
         for future in self.calls():
             future.set_exception(self.refusal())
         self.ended()
+        if told_here() is None:
+            self.told.wait(TELL_WITHIN)
 
     def interrupt(self) -> None:
         """Send Ctrl-C to what the device runs, if it runs it for this session."""

@@ -13,7 +13,8 @@ from klemheist.actors.operation import Steps, operation, shielded
 from klemheist.actors.runtime import ExitReason, Future, rest
 from klemheist.actors.runtime.interrupts import before_call
 from klemheist.actors.session.core import SessionCore
-from klemheist.actors.session.status import Turn
+from klemheist.actors.session.status import SessionStatus, Turn
+from klemheist.actors.session.telling import told_here
 from klemheist.supervisors.core.child import Restart
 from klemheist.transports.errors import LinkLost
 
@@ -159,9 +160,9 @@ class ManagerCore(ManagerTree):
         """End a session, once; the future fails with `ResourceCleanupError` where cleanups failed.
 
         Ending is shielded: it goes on in the tree whatever happens to the waiter. In a forked
-        process nothing is done.
+        process nothing is done, and in a callback of this very end there is nothing to wait for.
         """
-        if self.is_inherited:
+        if self.is_inherited or told_here() is core:
             return nothing_to_do()
         ended: Future[None] = Future()
 
@@ -172,8 +173,8 @@ class ManagerCore(ManagerTree):
             else:
                 ended.set_exception(error)
 
-        core.logical_done.add_callback(tell)
-        if not core.logical_done.is_set():
+        core.told.add_callback(tell)
+        if core.status is not SessionStatus.ENDED:
             core.move(Turn.END)
             self._end_node(core)
         return ended
@@ -203,6 +204,8 @@ class ManagerCore(ManagerTree):
             return nothing_to_do()
         with self._lock:
             if self._closing is not None:
+                if told_here() is not None:  # in a callback that this end waits for
+                    return nothing_to_do()
                 return quietly_ended(self._closing)
             self.move(Move.SHUT_DOWN)
             self._closing = Future()

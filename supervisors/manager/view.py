@@ -96,8 +96,9 @@ class ManagerView:
     ) -> Callable[[], None]:
         """Call `cleanup(reason)` once when a session ends; at once if it has ended (DONE-024).
 
-        It runs on whichever thread ends the session, after the session's own cleanup: it must not
-        block. What a session holds is better registered as a `Resource`.
+        It runs after the session's own cleanup, on a thread for all callbacks of this end, which
+        waits for them up to `resource_cleanup_timeout`. What a session holds is better registered
+        as a `Resource`.
 
         Returns:
             A function that takes it back.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -487,6 +489,69 @@ def test_a_registered_cleanup_runs_once_at_the_end_and_at_once_when_late():
         assert told == ["ended", "ended"]
         with pytest.raises(SessionNotFound):
             manager.register_session_cleanup("nobody", told.append)
+
+
+ENDINGS = {
+    "session": lambda manager, session: session.close(),
+    "manager": lambda manager, session: manager.close(),
+    "id": lambda manager, session: manager.end_session(session.session_id),
+}
+CALLBACKS = {
+    "done": lambda session: session.done,
+    "logical": lambda session: session.logical.done,
+}
+
+
+@pytest.mark.parametrize("inside", ENDINGS)
+@pytest.mark.parametrize("outside", ["session", "manager"])
+@pytest.mark.parametrize("of", CALLBACKS)
+def test_a_callback_may_close_what_ends_and_waits_for_nothing(inside, outside, of):
+    heard = []
+
+    def callback(reason):
+        heard.append(threading.current_thread())
+        with suppress(SessionNotFound):
+            ENDINGS[inside](manager, session)
+        heard.append(reason)
+
+    with SessionManager() as manager:
+        session = manager.create_session("sim:")
+        CALLBACKS[of](session).add_callback(callback)
+        ending = threading.Thread(target=ENDINGS[outside], args=(manager, session), daemon=True)
+        ending.start()
+        ending.join(SECONDS)
+        assert not ending.is_alive()
+        assert heard[1:] == ["ended"]
+        assert session.done.is_set()
+        assert session.logical.done.is_set()
+        assert heard[0].name == "klemheist-told"
+
+
+@pytest.mark.parametrize("of", CALLBACKS)
+def test_the_end_waits_for_slow_callbacks_but_no_longer_than_the_cleanups_have(of):
+    gate = threading.Event()
+    with SessionManager(SessionOptions(resource_cleanup_timeout=0.3)) as manager:
+        session = manager.create_session("sim:")
+        logical = session.logical.done
+        CALLBACKS[of](session).add_callback(lambda _: gate.wait(4 * SECONDS))
+        ending = threading.Thread(target=session.close, daemon=True)
+        ending.start()
+        ending.join(SECONDS)
+        assert not ending.is_alive()
+        assert logical.wait(SECONDS)
+        gate.set()
+
+
+@pytest.mark.parametrize("of", CALLBACKS)
+def test_a_callback_that_exits_ends_nothing_but_itself(of):
+    with SessionManager() as manager:
+        session = manager.create_session("sim:")
+        CALLBACKS[of](session).add_callback(lambda _: sys.exit(1))
+        ending = threading.Thread(target=session.close, daemon=True)
+        ending.start()
+        ending.join(SECONDS)
+        assert not ending.is_alive()
+        assert session.logical.done.is_set()
 
 
 @pytest.mark.req("DONE-022")
