@@ -16,7 +16,7 @@ from klemheist.supervisors.core.child import Restart
 
 from .deployment import AsyncStandingProgram
 from .forgotten import unwatched, watched
-from .outcome import awaited_session, quietly_ended, with_result_async
+from .outcome import awaited, awaited_session, quietly_ended, with_result_async
 from .retry import with_retry_async
 from .unclosed import give_back_ctrl_c
 from .view import ManagerView, ended_by
@@ -88,10 +88,17 @@ class AsyncSessionManager(ManagerView):
     async def get_or_create_session(self, device: str) -> AsyncSession:
         """Return the newest live session on a device, or a new one (SES-007).
 
-        It lives until it is closed or idle for too long, also where nobody holds it meanwhile. Each
-        holder has a `done` of its own: `release()` closes that one only, `close()` ends it for all.
+        All who ask at once get the same one. It lives until it is closed or idle for too long, also
+        where nobody holds it meanwhile. Each holder has a `done` of its own: `release()` closes
+        that one only, `close()` ends it for all.
+
+        Args:
+            device: its URL.
+
+        Raises:
+            DeviceBusy: another session has the device exclusively.
         """
-        core = self._core.session_on(device) or await awaited_session(self._core.create(device))
+        core = await awaited(self._shared.get(device), None)
         return self._session(unwatched(core))
 
     def session(
@@ -199,7 +206,7 @@ class AsyncSessionManager(ManagerView):
     async def deploy(
         self, device: str, program: Program, *, restart: Restart = Restart.PERMANENT
     ) -> AsyncStandingProgram:
-        """Run a program on a device until it is stopped.
+        """Run a program on a device until it is stopped; given up, what was begun is undone.
 
         Args:
             device: its URL.
@@ -209,7 +216,6 @@ class AsyncSessionManager(ManagerView):
         Raises:
             LinkError: the device cannot be opened.
             DeviceError: a setup failed; nothing is left.
-            CancelledError: this task was cancelled; what was begun is undone.
         """
         record = self._deployments.deploy(device, program, restart)
         try:

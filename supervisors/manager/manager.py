@@ -16,7 +16,7 @@ from klemheist.supervisors.core.child import Restart
 
 from .deployment import StandingProgram
 from .forgotten import unwatched, watched
-from .outcome import got_session, quietly_ended, with_result
+from .outcome import got, got_session, quietly_ended, with_result
 from .retry import with_retry
 from .unclosed import give_back_ctrl_c
 from .view import ManagerView, ended_by
@@ -88,10 +88,17 @@ class SessionManager(ManagerView):
     def get_or_create_session(self, device: str) -> Session:
         """Return the newest live session on a device, or a new one (SES-007).
 
-        It lives until it is closed or idle for too long, also where nobody holds it meanwhile. Each
-        holder has a `done` of its own: `release()` closes that one only, `close()` ends it for all.
+        All who ask at once get the same one. It lives until it is closed or idle for too long, also
+        where nobody holds it meanwhile. Each holder has a `done` of its own: `release()` closes
+        that one only, `close()` ends it for all.
+
+        Args:
+            device: its URL.
+
+        Raises:
+            DeviceBusy: another session has the device exclusively.
         """
-        core = self._core.session_on(device) or got_session(self._core.create(device))
+        core = got(self._shared.get(device), None)
         return self._session(unwatched(core))
 
     def session(
@@ -193,7 +200,7 @@ class SessionManager(ManagerView):
     def deploy(
         self, device: str, program: Program, *, restart: Restart = Restart.PERMANENT
     ) -> StandingProgram:
-        """Run a program on a device until it is stopped.
+        """Run a program on a device until it is stopped; given up, what was begun is undone.
 
         Args:
             device: its URL.

@@ -101,10 +101,10 @@ class ManagerTree:
         return None if newest is None else newest.capabilities
 
     def session_on(self, url: str) -> SessionCore | None:
-        """Return the newest live session on this device (SES-007)."""
+        """Return the newest live session on this device that is nobody's alone (SES-007)."""
         key = parse_url(url).key
         for core in reversed(self.sessions.all()):
-            if core.port.url == key and core.is_active:
+            if core.port.url == key and core.is_active and not core.exclusive:
                 return core
         return None
 

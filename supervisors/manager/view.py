@@ -11,6 +11,7 @@ from klemheist.actors.streams import Overflow
 from .core import ManagerCore
 from .deployment import Deployments
 from .session_node import SessionNode
+from .sharing import Shared
 from .unclosed import warn_if_dropped
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class ManagerView:
             configured(options), journal=journal, monitor=monitor, status=status
         )
         self._deployments = Deployments(self._core)
+        self._shared = Shared(self._core.session_on, self._core.create)
         warn_if_dropped(self, self._core)
 
     def __repr__(self) -> str:
