@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from klemheist.actors.device.call import Call, CallFuture
+from klemheist.actors.runtime.check import is_seconds
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.interrupts import before_call
@@ -208,7 +209,7 @@ def check_seconds(timeout: float) -> None:
     Raises:
         ArgumentError: it is negative, or no number.
     """
-    if not isinstance(timeout, int | float) or not timeout >= 0:
+    if not is_seconds(timeout):
         raise ArgumentError(f"timeout={timeout!r}: give seconds, from 0 on, or None for the usual")
 
 

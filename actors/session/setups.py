@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from klemheist.actors.runtime.future import Future
 from klemheist.transports.repl.values import ArgumentError
 
-from .calls import SessionCalls
+from .calls import SessionCalls, check_seconds
 from .cleanup import failures
 from .names import check_code, check_names
 from .namespace import Piece, Setup
@@ -77,9 +77,12 @@ class SessionSetups(SessionCalls):
     def cleanup(self, timeout: float | None) -> Future[None]:
         """Clean up all that is held now; in a forked process nothing: it is held by the parent.
 
-        Raises (in the future):
-            ResourceCleanupError: some failed.
+        Raises:
+            ArgumentError: `timeout` is no time; nothing was begun.
+            ResourceCleanupError: (in the future) some failed.
         """
+        if timeout is not None:
+            check_seconds(timeout)
         limit = self.options.resource_cleanup_timeout if timeout is None else timeout
         if self._keeper.is_inherited:
             nothing: Future[None] = Future()

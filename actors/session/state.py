@@ -93,6 +93,7 @@ class SessionState(InParts):
         "time_sync",
         "told",
         "watched",
+        "why",
     )  # one table of so many names would take 1.3 KB more
 
     def __init__(
@@ -114,6 +115,8 @@ class SessionState(InParts):
         self.status = SessionStatus.CREATING
         self.fault = ""
         """Why it has faulted; empty while it has not."""
+        self.why = "ended"
+        """What its end is told as, where it has not faulted."""
         self.program: Program | None = None
         self.exclusive = False
         """No other session lives on the device."""
@@ -198,7 +201,7 @@ class SessionState(InParts):
             outlet, self._outlet = self._outlet, OVER
         if outlet is not SILENT:
             outlet.close()
-        tell_end(self, self.fault or "ended")
+        tell_end(self, self.fault or self.why)
 
     def refusal(self) -> SessionClosed | SessionFaulted:
         """Return the error of whoever comes too late."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from klemheist.actors.operation import cancellable, shielded
 from klemheist.actors.session.async_handles import AsyncSession
 from klemheist.actors.session.calls import check_seconds
+from klemheist.actors.session.typed import check_function
 from klemheist.supervisors.core.child import Restart
 
 from .deployment import AsyncStandingProgram
@@ -170,9 +171,11 @@ class AsyncSessionManager(ManagerView):
             cancel: cancelled, it ends the session: the call under way raises `CallCancelled`.
 
         Raises:
+            ArgumentError: `operation` is no function; no session was created.
             BaseException: what `operation` raised, after the cleanup.
             ResourceCleanupError: cleanups failed; its `result` is what `operation` returned.
         """
+        check_function("operation", operation)
         core = await awaited_session(cancellable(lambda: self._core.create(device), cancel))
         ended_by(core, cancel)
         try:
@@ -196,7 +199,7 @@ class AsyncSessionManager(ManagerView):
             max_retries: attempts in all.
 
         Raises:
-            ArgumentError: `max_retries` is less than 1.
+            ArgumentError: `max_retries` is no whole number from 1, or `operation` no function.
             SessionError: "Operation failed after N attempts".
         """
         return await with_retry_async(

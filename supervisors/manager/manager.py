@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from klemheist.actors.operation import cancellable
 from klemheist.actors.session.calls import check_seconds
 from klemheist.actors.session.handles import Session
+from klemheist.actors.session.typed import check_function
 from klemheist.supervisors.core.child import Restart
 
 from .deployment import StandingProgram
@@ -166,9 +167,11 @@ class SessionManager(ManagerView):
             cancel: cancelled, it ends the session: the call under way raises `CallCancelled`.
 
         Raises:
+            ArgumentError: `operation` is no function; no session was created.
             BaseException: what `operation` raised, after the cleanup.
             ResourceCleanupError: cleanups failed; its `result` is what `operation` returned.
         """
+        check_function("operation", operation)
         core = got_session(cancellable(lambda: self._core.create(device), cancel))
         ended_by(core, cancel)
         try:
@@ -192,7 +195,7 @@ class SessionManager(ManagerView):
             max_retries: attempts in all.
 
         Raises:
-            ArgumentError: `max_retries` is less than 1.
+            ArgumentError: `max_retries` is no whole number from 1, or `operation` no function.
             SessionError: "Operation failed after N attempts".
         """
         return with_retry(lambda: self.execute_in_session(device, operation), max_retries)

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 from loguru import logger
 
 from klemheist.actors.errors import CapabilityError, SessionClosed
-from klemheist.actors.runtime import Future
+from klemheist.actors.runtime import ActorDead, Future
 from klemheist.actors.session.core import SessionCore
 from klemheist.actors.session.options import SessionOptions
+from klemheist.actors.session.typed import check_flag
 from klemheist.actors.streams import Publisher
 from klemheist.supervisors.core.child import child
 from klemheist.supervisors.tree.dynamic import DynamicSupervisor
 from klemheist.supervisors.tree.ref import SupervisorRef
 from klemheist.supervisors.tree.supervisor import Supervisor
+from klemheist.transports.repl.values import ArgumentError
 from klemheist.transports.url import parse_url
 
 from .devices import Devices
@@ -51,6 +53,7 @@ class ManagerTree:
         monitor: PerformanceMonitor | None = None,
         status: bool | None = None,
     ) -> None:
+        _check_outside(journal, monitor, status)
         self.options = options or SessionOptions()
         self.monitor = monitor or PerformanceMonitor()
         self.monitor.enabled &= self.options.enable_session_metrics
@@ -142,8 +145,13 @@ class ManagerTree:
         return self._devices.claims()
 
     def snapshot(self) -> Tree | None:
-        """Return the tree; None before anything was started."""
-        return None if self._root is None else self._root.snapshot()
+        """Return the tree; None before anything was started and after the end."""
+        if self._root is None:
+            return None
+        try:
+            return self._root.snapshot()
+        except ActorDead:
+            return None
 
     def branch(self, name: str) -> SupervisorRef[Any]:
         """Return one of the root's supervisors; the tree is started on first use."""
@@ -154,3 +162,17 @@ class ManagerTree:
             ref = self._root.running(name)
         assert isinstance(ref, SupervisorRef)
         return ref
+
+
+def _check_outside(journal: object, monitor: object, status: object) -> None:
+    """See that what a manager is given is what it will be used as.
+
+    Raises:
+        ArgumentError: it is not; nothing was started.
+    """
+    if journal is not None and not callable(getattr(journal, "record", None)):
+        raise ArgumentError(f"journal={journal!r}: give an object with record(session_id, record)")
+    if monitor is not None and not isinstance(monitor, PerformanceMonitor):
+        raise ArgumentError(f"monitor={monitor!r}: give a klemheist.PerformanceMonitor")
+    if status is not None:
+        check_flag("status", status)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from klemheist.actors.notebook import grid
 from klemheist.actors.session.options import configured
+from klemheist.actors.session.typed import check_function
 from klemheist.actors.streams import Overflow
 
 from .core import ManagerCore
@@ -107,8 +108,11 @@ class ManagerView:
 
         Raises:
             SessionNotFound: no session of this manager had this id lately.
+            ArgumentError: `cleanup` is no function.
         """
-        return self._core.sessions.done(session_id).add_callback(cleanup)
+        done = self._core.sessions.done(session_id)
+        check_function("cleanup", cleanup)
+        return done.add_callback(cleanup)
 
     def devices(self) -> tuple[Port, ...]:
         """Return the devices that this manager has opened."""
@@ -129,7 +133,7 @@ class ManagerView:
         return self._core.claims()
 
     def snapshot(self) -> Tree | None:
-        """Return the supervision tree; None before anything was started."""
+        """Return the supervision tree; None before anything was started and after the end."""
         return self._core.snapshot()
 
     def events(

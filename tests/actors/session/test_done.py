@@ -256,6 +256,7 @@ def test_a_session_that_is_idle_too_long_is_done():
     with SessionManager(SessionOptions(default_session_timeout=0.1)) as manager:
         session = manager.create_session("sim:")
         assert session.logical.done.wait(SECONDS)
+        assert session.logical.done.reason == session.done.reason == "not used for 0.1 s"
         with pytest.raises(SessionClosed):
             session("1")
 
