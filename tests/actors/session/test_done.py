@@ -492,6 +492,22 @@ def test_a_registered_cleanup_runs_once_at_the_end_and_at_once_when_late():
             manager.register_session_cleanup("nobody", told.append)
 
 
+def test_a_callback_of_an_attachment_that_was_restarted_runs_on_no_actors_turn(manager):
+    heard, told = [], threading.Event()
+
+    def callback(reason):
+        heard.append((reason, threading.current_thread().name))
+        session.close()  # of the session, which goes on: this ends it
+        told.set()
+
+    session = manager.create_session("sim:")
+    session.done.add_callback(callback)
+    crash(session.ref)
+    assert told.wait(SECONDS)
+    assert heard == [("restarted", "klemheist-told")]
+    assert session.logical.done.is_set()
+
+
 ENDINGS = {
     "session": lambda manager, session: session.close(),
     "manager": lambda manager, session: manager.close(),
