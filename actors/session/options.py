@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from klemheist.actors.runtime.check import is_count
+from klemheist.actors.runtime.check import is_count, is_seconds
 from klemheist.transports.repl.values import ArgumentError
 
 from .budget import Budget
@@ -51,11 +51,10 @@ class SessionOptions:
             "thread_grace",
         ):
             limit = getattr(self, name)
-            if name == WHOLE and not is_count(limit):
-                raise ArgumentError(f"SessionOptions.{name}={limit!r}: give a whole number from 1")
-            if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit > 0:
+            whole = ", a whole one" if name == WHOLE else ""
+            if not (is_count(limit) if whole else is_seconds(limit) and limit > 0):
                 raise ArgumentError(
-                    f"SessionOptions.{name}={limit!r}: give a number greater than 0"
+                    f"SessionOptions.{name}={limit!r}: give a number greater than 0{whole}"
                 )
         for name in ("enable_session_metrics", "enable_resource_tracking"):
             check_flag(f"SessionOptions.{name}", getattr(self, name))
