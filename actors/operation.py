@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from klemheist.actors.runtime.errors import FutureCancelled
 from klemheist.actors.runtime.future import Future
+from klemheist.transports.repl.values import ArgumentError
 
 if TYPE_CHECKING:
     from klemheist.actors.session.resources import CancelToken
@@ -118,7 +119,13 @@ class Operation:
 
 
 def cancellable(begin: Callable[[], Future[R]], cancel: CancelToken | None) -> Future[R]:
-    """Begin an operation, unless its token is cancelled; cancel it when the token is."""
+    """Begin an operation, unless its token is cancelled; cancel it when the token is.
+
+    Raises:
+        ArgumentError: `cancel` is no token; nothing was begun.
+    """
+    if cancel is not None and not callable(getattr(cancel, "on_cancel", None)):
+        raise ArgumentError(f"cancel={cancel!r}: give a klemheist.CancelToken, or None")
     if cancel is not None and cancel.cancelled:
         refused: Future[R] = Future()
         refused.cancel(cancel.reason)

@@ -177,7 +177,8 @@ class AsyncSession(SessionView):
             function: a generator that yields the seconds to wait; with `_thread` on the device
                 also a plain function that ends when `klemheist_running()` turns false.
             source: its text, where the host has none.
-            restart: start it again after an error and after a new boot.
+            restart: start it again after an error, three times in 5 seconds, and after a new
+                boot; the fourth error is told by the event "thread failed".
         """
         return self._threads(function, source, restart)
 

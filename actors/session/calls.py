@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from klemheist.actors.device.call import Call, CallFuture
+from klemheist.actors.runtime.check import is_seconds
 from klemheist.actors.runtime.clock import SYSTEM_CLOCK
 from klemheist.actors.runtime.future import Future
 from klemheist.actors.runtime.interrupts import before_call
@@ -16,6 +17,7 @@ from klemheist.transports.repl.values import ArgumentError
 from .holdings import Holdings
 from .resources import is_cleaning
 from .status import LIVE, SessionStatus, Turn
+from .telling import told_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from klemheist.transports.repl.lines import Procedure
 
     from .together import Together
+
+TELL_WITHIN: Final = 1.0
+"""Seconds that an emergency waits until everybody was told."""
 
 
 class SessionCalls(Holdings):
@@ -178,6 +183,8 @@ class SessionCalls(Holdings):
         for future in self.calls():
             future.set_exception(self.refusal())
         self.ended()
+        if told_here() is None:
+            self.told.wait(TELL_WITHIN)
 
     def interrupt(self) -> None:
         """Send Ctrl-C to what the device runs, if it runs it for this session."""
@@ -202,7 +209,7 @@ def check_seconds(timeout: float) -> None:
     Raises:
         ArgumentError: it is negative, or no number.
     """
-    if not isinstance(timeout, int | float) or not timeout >= 0:
+    if not is_seconds(timeout):
         raise ArgumentError(f"timeout={timeout!r}: give seconds, from 0 on, or None for the usual")
 
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgpack
+from loguru import logger
 
 from klemheist.actors.errors import AlreadyHeld
 
@@ -77,7 +78,10 @@ class Entry:
 
 
 class Journal(Protocol):
-    """Where a ledger is written down; memory first, databases with the store."""
+    """Where a ledger is written down; memory first, databases with the store.
+
+    Sessions go on without it: of each, the first record that it does not take is logged.
+    """
 
     def record(self, session_id: str, record: bytes) -> None:
         """Keep one record."""
@@ -95,13 +99,23 @@ class Ledger:
         claims: those on the session's device; what is held may have some of them.
     """
 
-    __slots__ = ("_claims", "_closed", "_entries", "_journal", "_last", "_lock", "session_id")
+    __slots__ = (
+        "_claims",
+        "_closed",
+        "_entries",
+        "_journal",
+        "_last",
+        "_lock",
+        "_unwritten",
+        "session_id",
+    )
 
     def __init__(
         self, session_id: str, journal: Journal | None = None, claims: Claims | None = None
     ) -> None:
         self.session_id = session_id
         self._journal = journal
+        self._unwritten = False
         self._claims = claims
         self._last = 0
         self._entries: dict[EntryKind, dict[str, Entry]] = {}
@@ -220,9 +234,17 @@ class Ledger:
             self._claims.give_back(gone, self.session_id, key)
 
     def _write(self, entry: Entry) -> None:
-        if self._journal is not None:
-            record = [entry.number, entry.kind.value, entry.key, entry.state.value]
+        if self._journal is None:
+            return
+        record = [entry.number, entry.kind.value, entry.key, entry.state.value]
+        try:
             self._journal.record(self.session_id, msgpack.packb(record))
+        except Exception as error:  # noqa: BLE001 -- the store is away: sessions go on
+            if not self._unwritten:
+                self._unwritten = True
+                logger.bind(session=self.session_id).warning(
+                    "the journal does not take what session {} holds: {!r}", self.session_id, error
+                )
 
 
 def _number(entry: Entry) -> int:

@@ -12,7 +12,9 @@ from klemheist.transports.repl.values import ArgumentError
 
 OURS: Final = "klemheist_"
 """What our names in a namespace begin with, such as `klemheist_running`."""
-RESERVED: Final = frozenset({"__name__", "__builtins__"})
+TAKEN: Final = "__k"
+"""The name that a value has in a namespace for a moment, until it has its entry."""
+RESERVED: Final = frozenset({"__name__", "__builtins__", TAKEN})
 
 
 def check_names(names: Iterable[str]) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
+from klemheist.actors.runtime.check import is_count, is_seconds
 from klemheist.transports.repl.values import ArgumentError
 
 from .budget import Budget
-from .typed import check_callback
+from .typed import check_callback, check_flag
+
+WHOLE: Final = "max_concurrent_sessions"
+"""The one limit that is a count and no time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +51,13 @@ class SessionOptions:
             "thread_grace",
         ):
             limit = getattr(self, name)
-            if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit > 0:
+            whole = ", a whole one" if name == WHOLE else ""
+            if not (is_count(limit) if whole else is_seconds(limit) and limit > 0):
                 raise ArgumentError(
-                    f"SessionOptions.{name}={limit!r}: give a number greater than 0"
+                    f"SessionOptions.{name}={limit!r}: give a number greater than 0{whole}"
                 )
+        for name in ("enable_session_metrics", "enable_resource_tracking"):
+            check_flag(f"SessionOptions.{name}", getattr(self, name))
         self.check_budget(self.budget)
 
     def check_budget(self, budget: Budget | None) -> None:

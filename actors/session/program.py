@@ -114,7 +114,8 @@ def thread(
 
     Args:
         function: the function; given by the bare decorator.
-        restart: start it again after an error and after a new boot.
+        restart: start it again after an error, three times in 5 seconds, and after a new
+            boot; the fourth error is told by the event "thread failed".
         autostart: start it with the session; in a standing deployment all threads do.
         implementation: what it is for; see `task`.
     """

@@ -20,13 +20,12 @@ from klemheist.transports.repl.procedures import called, evaluated, executed, on
 from klemheist.transports.repl.values import is_plain
 
 from .answers import Place, value_of
+from .names import TAKEN
 from .namespace import BareNamespace, encoded
 
 _NOBODY: Final = frozenset[str]()
 LIGHT: Final = 200
 """Bytes of a function that is deployed before the agent's second half: it leaves room enough."""
-TAKEN: Final = "__k"
-"""The name that a value has in the namespace for a moment, until it has its entry."""
 
 Passed = Callable[[Board], Procedure[str]]
 """Says the arguments of a call as source, on the device's turn."""

@@ -14,6 +14,7 @@ from klemheist.actors.operation import BEHALF
 from klemheist.transports.repl.values import ArgumentError
 
 from .claims import Wanted, wanted
+from .typed import check_callback, check_flag, check_text
 
 if TYPE_CHECKING:
     from .budget import Budget
@@ -70,7 +71,8 @@ class Resource:
             is gone, no other resource of any session there can claim the same (SES-017).
 
     Raises:
-        ArgumentError: the cost is no whole number or negative, or a claim names nothing.
+        ArgumentError: the cost is no whole number or negative, a claim names nothing, or one of
+            the others is not what it is to be.
 
     Source: SES-062.
     """
@@ -98,8 +100,16 @@ class Resource:
         undo: str | None = None,
         claims: Iterable[tuple[str, int | str]] = (),
     ) -> None:
-        if not isinstance(estimated_cost, int) or estimated_cost < 0:
+        check_text("resource_type", resource_type)
+        check_callback("cleanup", cleanup)
+        for option, text in (("resource_id", resource_id), ("undo", undo)):
+            if text is not None:
+                check_text(option, text)
+        check_flag("persistent", persistent)
+        if type(estimated_cost) is not int or estimated_cost < 0:
             raise ArgumentError(f"estimated_cost={estimated_cost!r}: give a whole number from 0 on")
+        if not isinstance(claims, Iterable):
+            raise ArgumentError(f"claims={claims!r}: write claims=[('pin', 25)]")
         self.claims = tuple(map(_claimed, claims))
         self.resource_type = resource_type
         self.resource_id = resource_id or f"{resource_type}-{uuid.uuid4().hex[:8]}"

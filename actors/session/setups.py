@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from klemheist.actors.runtime.future import Future
 from klemheist.transports.repl.values import ArgumentError
 
-from .calls import SessionCalls
+from .calls import SessionCalls, check_seconds
 from .cleanup import failures
 from .names import check_code, check_names
 from .namespace import Piece, Setup
@@ -15,7 +16,6 @@ from .timesync import TimeSync, compare_clocks
 
 if TYPE_CHECKING:
     from klemheist.actors.messages import Cleaned
-    from klemheist.actors.runtime.future import Future
     from klemheist.transports.repl.board import Board
     from klemheist.transports.repl.lines import Procedure
 
@@ -75,12 +75,19 @@ class SessionSetups(SessionCalls):
         return done
 
     def cleanup(self, timeout: float | None) -> Future[None]:
-        """Clean up all that is held now.
+        """Clean up all that is held now; in a forked process nothing: it is held by the parent.
 
-        Raises (in the future):
-            ResourceCleanupError: some failed.
+        Raises:
+            ArgumentError: `timeout` is no time; nothing was begun.
+            ResourceCleanupError: (in the future) some failed.
         """
+        if timeout is not None:
+            check_seconds(timeout)
         limit = self.options.resource_cleanup_timeout if timeout is None else timeout
+        if self._keeper.is_inherited:
+            nothing: Future[None] = Future()
+            nothing.set(None)
+            return nothing
         return self.run_cleanups(limit).map(_raise_failures)
 
 

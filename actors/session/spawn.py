@@ -63,6 +63,10 @@ class Keeper(Protocol):
     def journal(self) -> Journal | None:
         """Where ledgers are written down."""
 
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this process was forked from the manager's: the session is its parent's."""
+
     def end(self, core: SessionCore, /) -> Future[None]:
         """End the session through the tree."""
 

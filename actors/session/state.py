@@ -16,6 +16,7 @@ from klemheist.actors.streams import Overflow, Publisher, Subscription
 
 from .part import MAKING, InParts
 from .status import LIFE, LIVE, SessionStatus, Turn
+from .telling import close_apart, tell_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +91,9 @@ class SessionState(InParts):
         "state",
         "status",
         "time_sync",
+        "told",
         "watched",
+        "why",
     )  # one table of so many names would take 1.3 KB more
 
     def __init__(
@@ -112,6 +115,8 @@ class SessionState(InParts):
         self.status = SessionStatus.CREATING
         self.fault = ""
         """Why it has faulted; empty while it has not."""
+        self.why = "ended"
+        """What its end is told as, where it has not faulted."""
         self.program: Program | None = None
         self.exclusive = False
         """No other session lives on the device."""
@@ -141,12 +146,15 @@ class SessionState(InParts):
         """Of this attachment; a restart, a takeover or a reconnection brings a new one."""
         logical_done: Done
         """Of the session itself, however many attachments it has."""
+        told: Done
+        """Ours: closed when those two are, and their callbacks have run."""
         state: dict[str, Any]
         """The user's own."""
 
     PARTS: ClassVar[dict[str, Callable[[Any], Any]]] = {
         "done": lambda _: Done(),
         "logical_done": lambda _: Done(),
+        "told": lambda _: Done(),
         "state": lambda _: {},
     }
     """How each part is made that most sessions never need."""
@@ -182,19 +190,18 @@ class SessionState(InParts):
         with MAKING:
             old, self.done = self.done, Done()
             self.epoch += 1
-        old.close("restarted")
+        close_apart(old, "restarted")
 
     def ended(self) -> None:
-        """Tell everybody that it is over."""
+        """Tell everybody that it is over, once; `told` is closed when they know."""
         self.move(Turn.END)
-        self.move(Turn.CLEANED)
+        if not self.move(Turn.CLEANED):
+            return
         with MAKING:
             outlet, self._outlet = self._outlet, OVER
         if outlet is not SILENT:
             outlet.close()
-        reason = self.fault or "ended"
-        self.done.close(reason)
-        self.logical_done.close(reason)
+        tell_end(self, self.fault or self.why)
 
     def refusal(self) -> SessionClosed | SessionFaulted:
         """Return the error of whoever comes too late."""

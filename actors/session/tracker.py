@@ -14,6 +14,7 @@ from .claims import wanted
 from .ledger import Act, EntryKind, EntryState
 from .resources import BackgroundThreadInfo, DeployedMethodInfo, Resource, ResourceUsageStats
 from .threads import ThreadRecord
+from .typed import check_text
 
 if TYPE_CHECKING:
     from .core import SessionCore
@@ -42,12 +43,16 @@ class TrackerView:
 
         Raises:
             AlreadyHeld: a thread that the session itself started has this id.
+            ArgumentError: the id or the name is no text.
         """
+        check_text("thread_id", thread_id)
+        check_text("method_name", method_name)
         record = ThreadRecord(thread_id, None, name=method_name)
         self._register(EntryKind.THREAD, thread_id, record)
 
     def unregister_background_thread(self, thread_id: str) -> bool:
         """Forget a thread; False where none of this id is held (SES-031)."""
+        check_text("thread_id", thread_id)
         entry = self._core.ledger.find(EntryKind.THREAD, thread_id)
         return entry is not None and self._core.ledger.act(entry, Act.DONE)
 
@@ -67,6 +72,8 @@ class TrackerView:
 
     def register_deployed_method(self, signature: str, code_hash: str) -> None:
         """Record a deployment (SES-033)."""
+        check_text("signature", signature)
+        check_text("code_hash", code_hash)
         info = DeployedMethodInfo(
             signature=signature,
             code_hash=code_hash,
@@ -77,6 +84,7 @@ class TrackerView:
 
     def is_method_deployed(self, signature: str, code_hash: str) -> bool:
         """Whether this very code is deployed under this signature (SES-034)."""
+        check_text("signature", signature)
         entry = self._core.ledger.find(EntryKind.DEPLOYMENT, signature)
         return entry is not None and entry.held.code_hash == code_hash
 
@@ -106,6 +114,7 @@ class TrackerView:
         Returns:
             False where none of this id is held.
         """
+        check_text("resource_id", resource_id)
         entry = self._core.ledger.find(EntryKind.RESOURCE, resource_id)
         return entry is not None and self._core.ledger.act(entry, Act.DONE)
 
@@ -172,6 +181,7 @@ class ResourceTracker(TrackerView):
             cancel: gives up when it is cancelled (SES-041).
 
         Raises:
+            ArgumentError: `timeout` is no time; nothing was begun.
             ResourceCleanupError: some failed; all others were done.
             FutureCancelled: `cancel` was cancelled.
         """
@@ -199,6 +209,7 @@ class AsyncResourceTracker(TrackerView):
             cancel: gives up when it is cancelled (SES-041).
 
         Raises:
+            ArgumentError: `timeout` is no time; nothing was begun.
             ResourceCleanupError: some failed; all others were done.
             FutureCancelled: `cancel` was cancelled.
         """

@@ -31,6 +31,36 @@ def check_callback(option: str, callback: object) -> None:
         raise ArgumentError(f"{option}={callback!r}: give a function, such as print, or None")
 
 
+def check_function(option: str, function: object) -> None:
+    """See that what has to be a function can be called.
+
+    Raises:
+        ArgumentError: it cannot.
+    """
+    if not callable(function):
+        raise ArgumentError(f"{option}={function!r}: give a function")
+
+
+def check_flag(option: str, flag: object) -> None:
+    """See that what is to be yes or no is one of them: any text would be a yes.
+
+    Raises:
+        ArgumentError: it is neither.
+    """
+    if not isinstance(flag, bool):
+        raise ArgumentError(f"{option}={flag!r}: give True or False")
+
+
+def check_text(option: str, text: object) -> None:
+    """See that a name is one.
+
+    Raises:
+        ArgumentError: it is no text, or empty.
+    """
+    if not isinstance(text, str) or not text:
+        raise ArgumentError(f"{option}={text!r}: give a text")
+
+
 def typed(value: Any, result_type: type[Any] | None) -> Any:
     """Return a result that is of the type that was asked for.
 

@@ -9,6 +9,7 @@ from klemheist.actors.errors import SessionError, StaleHandle
 from klemheist.actors.notebook import table
 from klemheist.actors.streams import Overflow
 
+from .calls import check_seconds
 from .context import EndContext, Level, level_of
 from .contexts import DeviceContext, ExecutorContext
 from .functions import RemoteThread, hold_teardown, source_of
@@ -170,10 +171,12 @@ class SessionView:
             values: what it carries, as its `values`.
 
         Raises:
-            ArgumentError: there is no such level.
+            ArgumentError: there is no such level, or `timeout` is no time.
             SessionClosed: the session has ended.
         """
         self._core.require()
+        if timeout is not None:
+            check_seconds(timeout)
         named = level_of(level)
         ends = {Level.ATTACHMENT: self.done, Level.SESSION: self.logical.done}
         return EndContext(named, ends.get(named) or self.device.done, timeout, values)

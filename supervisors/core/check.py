@@ -118,8 +118,9 @@ def _times(spec: ChildSpec) -> None:
         raise wrong("shutdown", spec.shutdown, "use seconds, INFINITY or BRUTAL_KILL")
     if not (spec.backoff is None or isinstance(spec.backoff, Backoff)):
         raise wrong("backoff", spec.backoff, "use a Backoff")
-    if not (spec.start_timeout is None or is_seconds(spec.start_timeout)):
-        raise wrong("start_timeout", spec.start_timeout, "use seconds or None")
+    limit = spec.start_timeout
+    if not (limit is None or (is_seconds(limit) and limit > 0)):
+        raise wrong("start_timeout", limit, "use seconds above 0, or None")
 
 
 def _directives(given: object) -> dict[type[BaseException], Directive]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from . import check
 from .backoff import Backoff
 from .errors import InvalidChildSpec
-from .flags import BRUTAL_KILL, INFINITY, ChildType, Directive, Restart, Shutdown
+from .flags import BRUTAL_KILL, INFINITY, AutoShutdown, ChildType, Directive, Restart, Shutdown
 from .keys import known_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
-    from .flags import ActorClass, AutoShutdown, Directives
+    from .flags import ActorClass, Directives
 
 __all__ = [
     "BRUTAL_KILL",
@@ -178,6 +178,10 @@ def check_child_specs(
     Raises:
         InvalidChildSpec: For the first that is wrong: `code` says in what, `value` is it.
     """
+    if auto_shutdown is not None:
+        auto_shutdown = check.one_of(
+            AutoShutdown, "auto_shutdown", auto_shutdown, "invalid_auto_shutdown"
+        )
     checked_specs(specs, auto_shutdown)
 
 

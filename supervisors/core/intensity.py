@@ -63,7 +63,7 @@ def check_window(max_restarts: object, period: object) -> None:
     count = max_restarts
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise InvalidFlags(
-            "invalid_intensity", count, f"max_restarts={shown(count)}: use 0 or more"
+            "invalid_intensity", count, f"max_restarts={shown(count)}: use a whole number from 0"
         )
     if (
         not isinstance(period, (int, float))

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from klemheist.actors.operation import cancellable, shielded
 from klemheist.actors.session.async_handles import AsyncSession
 from klemheist.actors.session.calls import check_seconds
+from klemheist.actors.session.typed import check_function
 from klemheist.supervisors.core.child import Restart
 
 from .deployment import AsyncStandingProgram
 from .forgotten import unwatched, watched
-from .outcome import awaited_session, quietly_ended, with_result_async
+from .outcome import awaited, awaited_session, quietly_ended, with_result_async
 from .retry import with_retry_async
 from .unclosed import give_back_ctrl_c
 from .view import ManagerView, ended_by
@@ -88,10 +89,17 @@ class AsyncSessionManager(ManagerView):
     async def get_or_create_session(self, device: str) -> AsyncSession:
         """Return the newest live session on a device, or a new one (SES-007).
 
-        It lives until it is closed or idle for too long, also where nobody holds it meanwhile. Each
-        holder has a `done` of its own: `release()` closes that one only, `close()` ends it for all.
+        All who ask at once get the same one. It lives until it is closed or idle for too long, also
+        where nobody holds it meanwhile. Each holder has a `done` of its own: `release()` closes
+        that one only, `close()` ends it for all.
+
+        Args:
+            device: its URL.
+
+        Raises:
+            DeviceBusy: another session has the device exclusively.
         """
-        core = self._core.session_on(device) or await awaited_session(self._core.create(device))
+        core = await awaited(self._shared.get(device), None)
         return self._session(unwatched(core))
 
     def session(
@@ -163,9 +171,11 @@ class AsyncSessionManager(ManagerView):
             cancel: cancelled, it ends the session: the call under way raises `CallCancelled`.
 
         Raises:
+            ArgumentError: `operation` is no function; no session was created.
             BaseException: what `operation` raised, after the cleanup.
             ResourceCleanupError: cleanups failed; its `result` is what `operation` returned.
         """
+        check_function("operation", operation)
         core = await awaited_session(cancellable(lambda: self._core.create(device), cancel))
         ended_by(core, cancel)
         try:
@@ -189,7 +199,7 @@ class AsyncSessionManager(ManagerView):
             max_retries: attempts in all.
 
         Raises:
-            ArgumentError: `max_retries` is less than 1.
+            ArgumentError: `max_retries` is no whole number from 1, or `operation` no function.
             SessionError: "Operation failed after N attempts".
         """
         return await with_retry_async(
@@ -199,7 +209,7 @@ class AsyncSessionManager(ManagerView):
     async def deploy(
         self, device: str, program: Program, *, restart: Restart = Restart.PERMANENT
     ) -> AsyncStandingProgram:
-        """Run a program on a device until it is stopped.
+        """Run a program on a device until it is stopped; given up, what was begun is undone.
 
         Args:
             device: its URL.
@@ -211,7 +221,11 @@ class AsyncSessionManager(ManagerView):
             DeviceError: a setup failed; nothing is left.
         """
         record = self._deployments.deploy(device, program, restart)
-        await shielded(record.ready)
+        try:
+            await shielded(record.ready)
+        except BaseException:
+            self._deployments.stop(record)  # nobody would have its handle
+            raise
         return AsyncStandingProgram(self._deployments, record)
 
     async def device(self, url: str) -> Port:

@@ -13,15 +13,17 @@ from klemheist.actors.operation import Steps, operation, shielded
 from klemheist.actors.runtime import ExitReason, Future, rest
 from klemheist.actors.runtime.interrupts import before_call
 from klemheist.actors.session.core import SessionCore
-from klemheist.actors.session.status import Turn
+from klemheist.actors.session.status import SessionStatus, Turn
+from klemheist.actors.session.telling import told_here
 from klemheist.supervisors.core.child import Restart
 from klemheist.transports.errors import LinkLost
 
 from .creation import Wishes, created
 from .devices import DeviceRecord
 from .life import Move
-from .outcome import quietly_ended
+from .outcome import nothing_to_do, quietly_ended
 from .session_node import spec_of
+from .stats import measured
 from .tree import ManagerTree
 
 if TYPE_CHECKING:
@@ -137,7 +139,7 @@ class ManagerCore(ManagerTree):
 
     def registered(self, resource_type: str) -> None:
         """Count a resource that was registered."""
-        self.monitor.record_resource_registration(resource_type)
+        measured(self.monitor.record_resource_registration, resource_type)
 
     def register(self, core: SessionCore) -> None:
         """Count a session as live: it takes calls from now on.
@@ -157,8 +159,11 @@ class ManagerCore(ManagerTree):
     def end(self, core: SessionCore) -> Future[None]:
         """End a session, once; the future fails with `ResourceCleanupError` where cleanups failed.
 
-        Ending is shielded: it goes on in the tree whatever happens to the waiter.
+        Ending is shielded: it goes on in the tree whatever happens to the waiter. In a forked
+        process nothing is done, and in a callback of this very end there is nothing to wait for.
         """
+        if self.is_inherited or told_here() is core:
+            return nothing_to_do()
         ended: Future[None] = Future()
 
         def tell(_: object) -> None:
@@ -168,8 +173,8 @@ class ManagerCore(ManagerTree):
             else:
                 ended.set_exception(error)
 
-        core.logical_done.add_callback(tell)
-        if not core.logical_done.is_set():
+        core.told.add_callback(tell)
+        if core.status is not SessionStatus.ENDED:
             core.move(Turn.END)
             self._end_node(core)
         return ended
@@ -189,13 +194,18 @@ class ManagerCore(ManagerTree):
     def close(self) -> Future[None]:
         """End all sessions, release all devices, and stop the tree; once, and shielded.
 
-        Whoever closes again waits for the same end, and is told of no failure.
+        Whoever closes again waits for the same end, and is told of no failure. In a forked process
+        nothing is done.
 
         Raises (in the future):
             ResourceCleanupError: some cleanups failed; everything was ended all the same.
         """
+        if self.is_inherited:
+            return nothing_to_do()
         with self._lock:
             if self._closing is not None:
+                if told_here() is not None:  # in a callback that this end waits for
+                    return nothing_to_do()
                 return quietly_ended(self._closing)
             self.move(Move.SHUT_DOWN)
             self._closing = Future()
@@ -206,6 +216,8 @@ class ManagerCore(ManagerTree):
 
     def dispose(self) -> None:
         """Let go of everything at once, without any cleanup: for emergencies (SES-048)."""
+        if self.is_inherited:
+            return
         with self._lock:
             self.move(Move.DISPOSE)
             if self._closing is None:

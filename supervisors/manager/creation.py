@@ -13,12 +13,14 @@ from klemheist.actors.session.core import SessionCore
 from klemheist.actors.session.functions import RemoteThread, hold_body
 from klemheist.actors.session.program import check_program
 from klemheist.actors.session.state import MINIMAL
+from klemheist.actors.session.typed import check_flag
 from klemheist.supervisors.core.child import Restart
 from klemheist.transports.errors import LinkLost
 from klemheist.transports.repl.values import ArgumentError
 
 from .life import Move
 from .outcome import quietly_ended
+from .stats import measured
 
 if TYPE_CHECKING:
     from klemheist.actors.device.port import Port
@@ -49,6 +51,8 @@ class Wishes:
             ArgumentError: they contradict each other, or the options.
         """
         options.check_budget(self.budget)
+        check_flag("exclusive", self.exclusive)
+        check_flag("fallback", self.fallback)
         if not isinstance(self.wait, int | float) or not self.wait >= 0:
             raise ArgumentError(f"wait={self.wait!r}: give the seconds to wait, or 0 to be refused")
         if not isinstance(self.restart, Restart):
@@ -86,6 +90,8 @@ def created(
     began = SYSTEM_CLOCK.monotonic()
     manager.check(Move.CREATE)
     wishes.check(manager.options)
+    for option, flag in device.items():
+        check_flag(option, flag)
     manager.sessions.take_room()
     try:
         record = yield manager.open(url, device)
@@ -102,7 +108,7 @@ def created(
     except BaseException:
         yield quietly_ended(manager.end(core))
         raise
-    manager.monitor.record_session_creation(SYSTEM_CLOCK.monotonic() - began)
+    measured(manager.monitor.record_session_creation, SYSTEM_CLOCK.monotonic() - began)
     core.report.info("session created for device")
     return core
 

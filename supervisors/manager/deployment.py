@@ -15,7 +15,7 @@ from klemheist.supervisors.core.errors import ChildNotFound
 from klemheist.transports.url import parse_url
 
 from .life import Move
-from .outcome import quietly_ended
+from .outcome import nothing_to_do, quietly_ended
 
 if TYPE_CHECKING:
     from klemheist.actors.session.core import SessionCore
@@ -100,9 +100,7 @@ class Deployment:
         """End its present session; the future is resolved, without an error, when it has ended."""
         if self.core is not None:
             return quietly_ended(self.core.end())
-        nothing: Future[None] = Future()
-        nothing.set(None)
-        return nothing
+        return nothing_to_do()
 
     @property
     def session_id(self) -> str | None:
@@ -145,7 +143,9 @@ class Deployments:
 
     @operation
     def stop(self, record: Deployment) -> Steps[None]:
-        """Stop a standing program for good, and end its session."""
+        """Stop a standing program for good, and end its session; in a forked process, nothing."""
+        if self._manager.is_inherited:
+            return
         record.stopping = True
         branch = self._branch()
         if not branch.ended.done():

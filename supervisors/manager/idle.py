@@ -55,6 +55,7 @@ class IdleWatch:
         for core in over[:AT_ONCE]:
             limit = core.options.default_session_timeout
             core.report.warning("session was not used for {} s and is ended", limit)
+            core.why = f"not used for {limit} s"
             core.end()
         if len(over) > AT_ONCE:
             self._look_in(0.0)

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from klemheist.actors.operation import cancellable
 from klemheist.actors.session.calls import check_seconds
 from klemheist.actors.session.handles import Session
+from klemheist.actors.session.typed import check_function
 from klemheist.supervisors.core.child import Restart
 
 from .deployment import StandingProgram
 from .forgotten import unwatched, watched
-from .outcome import got_session, quietly_ended, with_result
+from .outcome import got, got_session, quietly_ended, with_result
 from .retry import with_retry
 from .unclosed import give_back_ctrl_c
 from .view import ManagerView, ended_by
@@ -88,10 +89,17 @@ class SessionManager(ManagerView):
     def get_or_create_session(self, device: str) -> Session:
         """Return the newest live session on a device, or a new one (SES-007).
 
-        It lives until it is closed or idle for too long, also where nobody holds it meanwhile. Each
-        holder has a `done` of its own: `release()` closes that one only, `close()` ends it for all.
+        All who ask at once get the same one. It lives until it is closed or idle for too long, also
+        where nobody holds it meanwhile. Each holder has a `done` of its own: `release()` closes
+        that one only, `close()` ends it for all.
+
+        Args:
+            device: its URL.
+
+        Raises:
+            DeviceBusy: another session has the device exclusively.
         """
-        core = self._core.session_on(device) or got_session(self._core.create(device))
+        core = got(self._shared.get(device), None)
         return self._session(unwatched(core))
 
     def session(
@@ -159,9 +167,11 @@ class SessionManager(ManagerView):
             cancel: cancelled, it ends the session: the call under way raises `CallCancelled`.
 
         Raises:
+            ArgumentError: `operation` is no function; no session was created.
             BaseException: what `operation` raised, after the cleanup.
             ResourceCleanupError: cleanups failed; its `result` is what `operation` returned.
         """
+        check_function("operation", operation)
         core = got_session(cancellable(lambda: self._core.create(device), cancel))
         ended_by(core, cancel)
         try:
@@ -185,7 +195,7 @@ class SessionManager(ManagerView):
             max_retries: attempts in all.
 
         Raises:
-            ArgumentError: `max_retries` is less than 1.
+            ArgumentError: `max_retries` is no whole number from 1, or `operation` no function.
             SessionError: "Operation failed after N attempts".
         """
         return with_retry(lambda: self.execute_in_session(device, operation), max_retries)
@@ -193,7 +203,7 @@ class SessionManager(ManagerView):
     def deploy(
         self, device: str, program: Program, *, restart: Restart = Restart.PERMANENT
     ) -> StandingProgram:
-        """Run a program on a device until it is stopped.
+        """Run a program on a device until it is stopped; given up, what was begun is undone.
 
         Args:
             device: its URL.
@@ -205,7 +215,11 @@ class SessionManager(ManagerView):
             DeviceError: a setup failed; nothing is left.
         """
         record = self._deployments.deploy(device, program, restart)
-        record.ready.get()
+        try:
+            record.ready.get()
+        except BaseException:
+            self._deployments.stop(record)  # nobody would have its handle
+            raise
         return StandingProgram(self._deployments, record)
 
     def device(self, url: str) -> Port:

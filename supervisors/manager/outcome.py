@@ -21,16 +21,19 @@ _LATE: Final = "not done within {} s, and what was begun is undone; give a longe
 
 
 def got(future: Future[T], timeout: float | None) -> T:
-    """Wait for a future; what is not there in time is cancelled."""
+    """Wait for a future; it is cancelled where it is not there in time, or the waiter gives up."""
     try:
         return future.get(timeout=timeout)
     except AskTimeout as error:
         future.cancel(f"not done within {timeout} s")
         raise LinkTimeout(_LATE.format(timeout)) from error
+    except BaseException:
+        future.cancel("nobody waits for it any more")
+        raise
 
 
 async def awaited(future: Future[T], timeout: float | None) -> T:
-    """Await a future; what is not there in time is cancelled."""
+    """Await a future; it is cancelled where it is not there in time, or the waiter gives up."""
     try:
         async with asyncio.timeout(timeout):
             return await future
@@ -38,6 +41,9 @@ async def awaited(future: Future[T], timeout: float | None) -> T:
         if isinstance(error, LinkTimeout):
             raise
         raise LinkTimeout(_LATE.format(timeout)) from error
+    except BaseException:
+        future.cancel("nobody waits for it any more")
+        raise
 
 
 def got_session(creating: Future[SessionCore], timeout: float | None = None) -> SessionCore:
@@ -64,6 +70,13 @@ def _unwanted(creating: Future[SessionCore]) -> None:
     """Cancel a creation; where it was done in the very moment, end what it made."""
     creating.cancel("nobody waits for it any more")
     creating.add_done_callback(lambda done: done.exception() or done.get().end())
+
+
+def nothing_to_do() -> Future[None]:
+    """Return a future that is resolved."""
+    done: Future[None] = Future()
+    done.set(None)
+    return done
 
 
 def quietly_ended(ending: Future[None]) -> Future[None]:

@@ -106,7 +106,7 @@ class Registry:
         Raises:
             SessionNotFound: none has this id (SES-009).
         """
-        core = self._sessions.get(session_id)
+        core = self._sessions.get(session_id) if isinstance(session_id, str) else None
         if core is None:
             raise SessionNotFound(
                 f"no live session {session_id!r}; snapshot() shows those that are"
@@ -119,7 +119,7 @@ class Registry:
         Raises:
             SessionNotFound: none had this id lately.
         """
-        ended = self._ended.get(session_id)
+        ended = self._ended.get(session_id) if isinstance(session_id, str) else None
         return self.find(session_id).logical_done if ended is None else ended
 
     def stats(self) -> SessionStats:

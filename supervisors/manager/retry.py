@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from klemheist.actors.errors import SessionError
+from klemheist.actors.runtime.check import is_count
 from klemheist.transports.errors import KlemheistError
 from klemheist.transports.repl.values import ArgumentError
 
@@ -35,8 +36,8 @@ def _exhausted(state: RetryCallState) -> Any:
 def _policy(kind: type[Any], max_retries: int) -> Any:
     import tenacity  # noqa: PLC0415 -- imported at first use: 110 ms
 
-    if max_retries < 1:
-        raise ArgumentError(f"max_retries={max_retries!r}: give at least 1, the first attempt")
+    if not is_count(max_retries):
+        raise ArgumentError(f"max_retries={max_retries!r}: give at least 1, a whole number")
     return kind(
         retry=tenacity.retry_if_exception(is_retryable),
         stop=tenacity.stop_after_attempt(max_retries),

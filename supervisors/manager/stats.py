@@ -6,7 +6,12 @@ import threading
 from collections import Counter, deque
 from dataclasses import dataclass
 from statistics import median
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+from loguru import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KEPT: Final = 1_000
 """Creation times that are kept for the median."""
@@ -32,7 +37,7 @@ class PerformanceStats:
 
 
 class PerformanceMonitor:
-    """Counts and times what a manager does (SES-126)."""
+    """Counts and times what a manager does (SES-126); what a subclass raises is only logged."""
 
     def __init__(self, *, enabled: bool = True) -> None:
         self.enabled = enabled
@@ -65,3 +70,11 @@ class PerformanceMonitor:
                 self._longest,
                 dict(self._registered),
             )
+
+
+def measured(record: Callable[..., object], value: Any) -> None:
+    """Tell a monitor, which may be the user's own: what it raises is logged and costs no more."""
+    try:
+        record(value)
+    except Exception as error:  # noqa: BLE001 -- what was measured has happened all the same
+        logger.warning("{} failed: {!r}", getattr(record, "__qualname__", record), error)

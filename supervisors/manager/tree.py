@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -9,14 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 from loguru import logger
 
 from klemheist.actors.errors import CapabilityError, SessionClosed
-from klemheist.actors.runtime import Future
+from klemheist.actors.runtime import ActorDead, Future
 from klemheist.actors.session.core import SessionCore
 from klemheist.actors.session.options import SessionOptions
+from klemheist.actors.session.typed import check_flag
 from klemheist.actors.streams import Publisher
 from klemheist.supervisors.core.child import child
 from klemheist.supervisors.tree.dynamic import DynamicSupervisor
 from klemheist.supervisors.tree.ref import SupervisorRef
 from klemheist.supervisors.tree.supervisor import Supervisor
+from klemheist.transports.repl.values import ArgumentError
 from klemheist.transports.url import parse_url
 
 from .devices import Devices
@@ -50,6 +53,7 @@ class ManagerTree:
         monitor: PerformanceMonitor | None = None,
         status: bool | None = None,
     ) -> None:
+        _check_outside(journal, monitor, status)
         self.options = options or SessionOptions()
         self.monitor = monitor or PerformanceMonitor()
         self.monitor.enabled &= self.options.enable_session_metrics
@@ -64,6 +68,7 @@ class ManagerTree:
         self.idle = IdleWatch(self.sessions.live, self.options.default_session_timeout)
         self._closing: Future[None] | None = None
         self._lock = threading.RLock()
+        self._process = os.getpid()
         self._status = self._show_status(status)
 
     # -- state -------------------------------------------------------------------------------------
@@ -99,12 +104,17 @@ class ManagerTree:
         return None if newest is None else newest.capabilities
 
     def session_on(self, url: str) -> SessionCore | None:
-        """Return the newest live session on this device (SES-007)."""
+        """Return the newest live session on this device that is nobody's alone (SES-007)."""
         key = parse_url(url).key
         for core in reversed(self.sessions.all()):
-            if core.port.url == key and core.is_active:
+            if core.port.url == key and core.is_active and not core.exclusive:
                 return core
         return None
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this process was forked from the manager's: all of it is the parent's to end."""
+        return os.getpid() != self._process
 
     @property
     def is_started(self) -> bool:
@@ -135,8 +145,13 @@ class ManagerTree:
         return self._devices.claims()
 
     def snapshot(self) -> Tree | None:
-        """Return the tree; None before anything was started."""
-        return None if self._root is None else self._root.snapshot()
+        """Return the tree; None before anything was started and after the end."""
+        if self._root is None:
+            return None
+        try:
+            return self._root.snapshot()
+        except ActorDead:
+            return None
 
     def branch(self, name: str) -> SupervisorRef[Any]:
         """Return one of the root's supervisors; the tree is started on first use."""
@@ -147,3 +162,17 @@ class ManagerTree:
             ref = self._root.running(name)
         assert isinstance(ref, SupervisorRef)
         return ref
+
+
+def _check_outside(journal: object, monitor: object, status: object) -> None:
+    """See that what a manager is given is what it will be used as.
+
+    Raises:
+        ArgumentError: it is not; nothing was started.
+    """
+    if journal is not None and not callable(getattr(journal, "record", None)):
+        raise ArgumentError(f"journal={journal!r}: give an object with record(session_id, record)")
+    if monitor is not None and not isinstance(monitor, PerformanceMonitor):
+        raise ArgumentError(f"monitor={monitor!r}: give a klemheist.PerformanceMonitor")
+    if status is not None:
+        check_flag("status", status)

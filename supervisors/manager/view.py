@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from klemheist.actors.notebook import grid
 from klemheist.actors.session.options import configured
+from klemheist.actors.session.typed import check_function
 from klemheist.actors.streams import Overflow
 
 from .core import ManagerCore
 from .deployment import Deployments
 from .session_node import SessionNode
+from .sharing import Shared
 from .unclosed import warn_if_dropped
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class ManagerView:
             configured(options), journal=journal, monitor=monitor, status=status
         )
         self._deployments = Deployments(self._core)
+        self._shared = Shared(self._core.session_on, self._core.create)
         warn_if_dropped(self, self._core)
 
     def __repr__(self) -> str:
@@ -96,16 +99,20 @@ class ManagerView:
     ) -> Callable[[], None]:
         """Call `cleanup(reason)` once when a session ends; at once if it has ended (DONE-024).
 
-        It runs on whichever thread ends the session, after the session's own cleanup: it must not
-        block. What a session holds is better registered as a `Resource`.
+        It runs after the session's own cleanup, on a thread for all callbacks of this end, which
+        waits for them up to `resource_cleanup_timeout`. What a session holds is better registered
+        as a `Resource`.
 
         Returns:
             A function that takes it back.
 
         Raises:
             SessionNotFound: no session of this manager had this id lately.
+            ArgumentError: `cleanup` is no function.
         """
-        return self._core.sessions.done(session_id).add_callback(cleanup)
+        done = self._core.sessions.done(session_id)
+        check_function("cleanup", cleanup)
+        return done.add_callback(cleanup)
 
     def devices(self) -> tuple[Port, ...]:
         """Return the devices that this manager has opened."""
@@ -126,7 +133,7 @@ class ManagerView:
         return self._core.claims()
 
     def snapshot(self) -> Tree | None:
-        """Return the supervision tree; None before anything was started."""
+        """Return the supervision tree; None before anything was started and after the end."""
         return self._core.snapshot()
 
     def events(

@@ -484,6 +484,40 @@ def test_a_standing_program_whose_actor_is_killed_has_one_session(shared):
     assert shared.get_session_stats().active_session_count == 0
 
 
+class SlowStart(Program):
+    @setup
+    def begin():
+        import time
+
+        time.sleep(0.5)
+
+    @thread
+    def tick():
+        while True:
+            yield 0.05
+
+
+def test_a_deployment_that_is_cancelled_leaves_nothing():
+    async def until(holds):
+        async with asyncio.timeout(10.0):
+            while not holds():  # noqa: ASYNC110 -- other threads make it so
+                await asyncio.sleep(0.01)
+
+    async def main():
+        async with AsyncSessionManager() as manager:
+            sessions = manager._core.sessions.all
+            deploying = asyncio.create_task(manager.deploy("sim:", SlowStart()))
+            await until(sessions)
+            deploying.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await deploying
+            branch = manager._core.branch("deployments")
+            await until(lambda: not branch.children() and not sessions())
+            assert manager.get_session_stats().total_session_count == 0
+
+    asyncio.run(main())
+
+
 def test_whoever_closes_again_waits_for_the_same_end():
     manager = SessionManager()
     session = manager.create_session("sim:")

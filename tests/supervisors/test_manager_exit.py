@@ -162,6 +162,24 @@ WAYS_TO_FORK = {
         assert os.waitpid(child, 0)[1] == 0
         assert add(1, 2) == 3
     """,
+    "it ends what it inherited": """
+        held = klemheist.Resource("pump", lambda _: print("off", os.getpid() == parent, flush=True))
+        session.resources.register_resource(held)
+        tell = lambda _: print("end", flush=True)
+        take_back = manager.register_session_cleanup(session.session_id, tell)
+        parent = os.getpid()
+        if not (child := os.fork()):
+            session.resources.cleanup_resources()
+            session.close()
+            manager.end_session(session.session_id)
+            with manager:
+                pass
+            manager.dispose()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        take_back()
+        session.resources.unregister_resource(held.resource_id)
+    """,
     "it has a manager of its own": """
         if not (child := os.fork()):
             with klemheist.SessionManager() as own, own.session("sim:") as mine:

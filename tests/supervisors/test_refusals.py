@@ -56,6 +56,26 @@ class Shy(Exception):  # noqa: N818 -- it is
     __str__ = __repr__
 
 
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        (lambda: klemheist.check_child_specs([], auto_shutdown="bogus"), "invalid_auto_shutdown"),
+        (lambda: klemheist.check_child_specs([], auto_shutdown=[]), "invalid_auto_shutdown"),
+        (lambda: child(Told, start_timeout=0), "invalid_start_timeout"),
+    ],
+)
+def test_a_check_of_specs_looks_at_all_that_it_is_given(wrong, code):
+    with pytest.raises(InvalidChildSpec) as caught:
+        wrong()
+    assert caught.value.code == code
+    assert "\n" not in str(caught.value)
+
+
+def test_a_share_of_a_restart_is_told_to_be_no_whole_number():
+    with pytest.raises(InvalidFlags, match=r"max_restarts=1\.5: use a whole number"):
+        Supervisor.start([], max_restarts=1.5)
+
+
 def raises(make):
     """A call that raises what `make` makes."""
 

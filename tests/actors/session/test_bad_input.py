@@ -9,6 +9,7 @@ import pytest
 from klemheist import (
     ArgumentError,
     AsyncSession,
+    AsyncSessionManager,
     CancelToken,
     DeviceError,
     DeviceReset,
@@ -17,6 +18,7 @@ from klemheist import (
     Resource,
     SessionClosed,
     SessionManager,
+    SessionNotFound,
     SessionOptions,
     StaleHandle,
     setup,
@@ -231,6 +233,9 @@ def test_a_cancelled_token_creates_nothing(manager):
         {"call_timeout": "soon"},
         {"call_timeout": float("nan")},
         {"max_concurrent_sessions": True},
+        {"max_concurrent_sessions": 1.5},
+        {"enable_session_metrics": 5},
+        {"enable_resource_tracking": "no"},
         {"budget": 5},
         {"default_session_timeout": None},
     ],
@@ -238,6 +243,26 @@ def test_a_cancelled_token_creates_nothing(manager):
 def test_options_that_make_no_sense_make_no_manager(options):
     with pytest.raises(ArgumentError, match=next(iter(options))):
         SessionOptions(**options)
+
+
+@pytest.mark.parametrize("nobody", ["no such id", None, [], 5])
+def test_what_is_no_session_id_is_nobodys(manager, nobody):
+    for use in (manager.end_session, lambda it: manager.register_session_cleanup(it, print)):
+        with pytest.raises(SessionNotFound, match="no live session"):
+            use(nobody)
+
+
+def test_a_closed_manager_has_no_tree():
+    with SessionManager() as manager, manager.session("sim:"):
+        assert manager.snapshot() is not None
+    assert manager.snapshot() is None
+
+
+def _async(manager):
+    """The other twin, on the same core."""
+    twin = AsyncSessionManager()
+    twin._core = manager._core
+    return twin
 
 
 WRONG = {
@@ -271,6 +296,37 @@ WRONG = {
     "None is no path on the device; give it as text": lambda m, s: s.files.sync("docs", None),
     r"_left.map takes lists, .*; give \[5\] where": lambda m, s: s.task(_left).map(5),
     "_left.map takes lists": lambda m, s: asyncio.run(_awaited(s).task(_left).map([1], 5)),
+    "journal=5: give an object with record": lambda m, s: SessionManager(journal=5),
+    "monitor=5: give a klemheist.PerformanceMonitor": lambda m, s: SessionManager(monitor=5),
+    "status='x': give True or False": lambda m, s: SessionManager(status="x"),
+    "exclusive='yes': give True or False": lambda m, s: m.create_session("sim:", exclusive="yes"),
+    "fallback=3: give True or False": lambda m, s: m.create_session("sim:", fallback=3),
+    "fresh=3: give True or False": lambda m, s: m.session("sim:", fresh=3).__enter__(),
+    "cancel=5: give a klemheist.CancelToken": lambda m, s: m.create_session("sim:", cancel=5),
+    "cancel=6: give a klemheist.CancelToken": lambda m, s: m.end_session(s.session_id, cancel=6),
+    "operation=5: give a function": lambda m, s: m.execute_in_session("sim:", 5),
+    "operation=6: give a function": lambda m, s: m.execute_with_retry("sim:", 6),
+    "operation=7: give a function": (
+        lambda m, s: asyncio.run(_async(m).execute_in_session("sim:", 7))
+    ),
+    "cleanup=5: give a function": lambda m, s: m.register_session_cleanup(s.session_id, 5),
+    "cleanup=6: give a function": lambda m, s: Resource("x", 6),
+    "estimated_cost=True: give a whole number": lambda m, s: Resource("x", estimated_cost=True),
+    "resource_type=None: give a text": lambda m, s: Resource(None),
+    "claims=5: write claims=": lambda m, s: Resource("x", claims=5),
+    "thread_id=None: give a text": lambda m, s: s.resources.register_background_thread(None, "x"),
+    "method_name=None: give a text": lambda m, s: s.resources.register_background_thread("x", None),
+    r"thread_id=\[\]: give a text": lambda m, s: s.resources.unregister_background_thread([]),
+    r"resource_id=\[\]: give a text": lambda m, s: s.resources.unregister_resource([]),
+    "signature=5: give a text": lambda m, s: s.resources.register_deployed_method(5, "hash"),
+    r"signature=\[\]: give a text": lambda m, s: s.resources.is_method_deployed([], "hash"),
+    "timeout=-1: give seconds": lambda m, s: s.resources.cleanup_resources(timeout=-1),
+    "timeout='x': give seconds": lambda m, s: s.resources.cleanup_resources(timeout="x"),
+    "timeout=-2: give seconds": lambda m, s: s.context("session", timeout=-2),
+    "__k is reserved for Klemheist": lambda m, s: s("__k = 1"),
+    "max_retries='x': give at least 1, a whole number": (
+        lambda m, s: m.execute_with_retry("sim:", lambda _: 1, max_retries="x")
+    ),
     "max_retries=0: give at least 1": (
         lambda m, s: m.execute_with_retry("sim:", lambda _: 1, max_retries=0)
     ),

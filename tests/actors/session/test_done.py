@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -254,6 +256,7 @@ def test_a_session_that_is_idle_too_long_is_done():
     with SessionManager(SessionOptions(default_session_timeout=0.1)) as manager:
         session = manager.create_session("sim:")
         assert session.logical.done.wait(SECONDS)
+        assert session.logical.done.reason == session.done.reason == "not used for 0.1 s"
         with pytest.raises(SessionClosed):
             session("1")
 
@@ -487,6 +490,85 @@ def test_a_registered_cleanup_runs_once_at_the_end_and_at_once_when_late():
         assert told == ["ended", "ended"]
         with pytest.raises(SessionNotFound):
             manager.register_session_cleanup("nobody", told.append)
+
+
+def test_a_callback_of_an_attachment_that_was_restarted_runs_on_no_actors_turn(manager):
+    heard, told = [], threading.Event()
+
+    def callback(reason):
+        heard.append((reason, threading.current_thread().name))
+        session.close()  # of the session, which goes on: this ends it
+        told.set()
+
+    session = manager.create_session("sim:")
+    session.done.add_callback(callback)
+    crash(session.ref)
+    assert told.wait(SECONDS)
+    assert heard == [("restarted", "klemheist-told")]
+    assert session.logical.done.is_set()
+
+
+ENDINGS = {
+    "session": lambda manager, session: session.close(),
+    "manager": lambda manager, session: manager.close(),
+    "id": lambda manager, session: manager.end_session(session.session_id),
+}
+CALLBACKS = {
+    "done": lambda session: session.done,
+    "logical": lambda session: session.logical.done,
+}
+
+
+@pytest.mark.parametrize("inside", ENDINGS)
+@pytest.mark.parametrize("outside", ["session", "manager"])
+@pytest.mark.parametrize("of", CALLBACKS)
+def test_a_callback_may_close_what_ends_and_waits_for_nothing(inside, outside, of):
+    heard = []
+
+    def callback(reason):
+        heard.append(threading.current_thread())
+        with suppress(SessionNotFound):
+            ENDINGS[inside](manager, session)
+        heard.append(reason)
+
+    with SessionManager() as manager:
+        session = manager.create_session("sim:")
+        CALLBACKS[of](session).add_callback(callback)
+        ending = threading.Thread(target=ENDINGS[outside], args=(manager, session), daemon=True)
+        ending.start()
+        ending.join(SECONDS)
+        assert not ending.is_alive()
+        assert heard[1:] == ["ended"]
+        assert session.done.is_set()
+        assert session.logical.done.is_set()
+        assert heard[0].name == "klemheist-told"
+
+
+@pytest.mark.parametrize("of", CALLBACKS)
+def test_the_end_waits_for_slow_callbacks_but_no_longer_than_the_cleanups_have(of):
+    gate = threading.Event()
+    with SessionManager(SessionOptions(resource_cleanup_timeout=0.3)) as manager:
+        session = manager.create_session("sim:")
+        logical = session.logical.done
+        CALLBACKS[of](session).add_callback(lambda _: gate.wait(4 * SECONDS))
+        ending = threading.Thread(target=session.close, daemon=True)
+        ending.start()
+        ending.join(SECONDS)
+        assert not ending.is_alive()
+        assert logical.wait(SECONDS)
+        gate.set()
+
+
+@pytest.mark.parametrize("of", CALLBACKS)
+def test_a_callback_that_exits_ends_nothing_but_itself(of):
+    with SessionManager() as manager:
+        session = manager.create_session("sim:")
+        CALLBACKS[of](session).add_callback(lambda _: sys.exit(1))
+        ending = threading.Thread(target=session.close, daemon=True)
+        ending.start()
+        ending.join(SECONDS)
+        assert not ending.is_alive()
+        assert session.logical.done.is_set()
 
 
 @pytest.mark.req("DONE-022")
