@@ -12,6 +12,8 @@ from .lines import ACCEPT_WITHIN, Procedure, enter, exchange
 from .procedures import collected, evaluated, executed, free_memory
 from .steps import Do, Step
 
+ENTRIES: Final = 2
+"""How often a burst is entered on trial: once the machine itself may have had other things to do."""
 TOGETHER: Final = 16
 """Entries of the function table that are freed in one expression."""
 
@@ -37,10 +39,12 @@ def _bursts_work(board: Board) -> Procedure[bool]:
         took = yield from _took(board, source)
         if not took and not (yield from _took(board, source)):  # once more: it has collected
             return False
-    reply = yield Step(Do.EXECUTE, burst.ENTER, within=ACCEPT_WITHIN, payload=burst.LEAVE)
-    if not reply.ended:  # code cannot read there
+    for _ in range(ENTRIES):
+        reply = yield Step(Do.EXECUTE, burst.ENTER, within=ACCEPT_WITHIN, payload=burst.LEAVE)
+        if reply.ended:
+            return not reply.error
         yield from enter()
-    return reply.ended and not reply.error
+    return False  # code cannot read there
 
 
 def _took(board: Board, source: str) -> Procedure[bool]:
