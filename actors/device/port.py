@@ -294,7 +294,7 @@ class Port:
         listeners = self._listeners
         if listeners:
             event = DeviceEvent(self.url, kind, text, self.generation, same_boot, data)
-            call_each(f"a listener of {self.url} failed", listeners, event)
+            call_each(f"a listener of {self.url} failed", listeners, event, log=self.report)
 
 
 def _after_fork() -> None:

@@ -21,8 +21,10 @@ _NO_SIGNAL: Final = (Exception, CancelledError, GeneratorExit)
 """What no signal's handler raises: a callback's own bug, on the main thread too."""
 
 
-def call_each(failed: str, callbacks: Iterable[Callable[..., object]], *args: Any) -> None:
-    """Call all `callbacks` with `args`; what they raise is logged as `failed`.
+def call_each(
+    failed: str, callbacks: Iterable[Callable[..., object]], *args: Any, log: Any = logger
+) -> None:
+    """Call all `callbacks` with `args`; what they raise is told to `log` as `failed`.
 
     Raises:
         BaseException: On the main thread, after the last of them: the first that may have been a
@@ -32,13 +34,13 @@ def call_each(failed: str, callbacks: Iterable[Callable[..., object]], *args: An
     for callback in callbacks:
         try:
             callback(*args)
-        except Exception:  # noqa: BLE001  one callback's bug must not keep the others waiting
-            logger.exception(failed)
-        except BaseException as error:  # noqa: BLE001  as above
+        except Exception:  # one callback's bug must not keep the others waiting
+            log.exception(failed)
+        except BaseException as error:
             if struck is None and _may_be_a_signals(error):
                 struck = error
             else:
-                logger.exception(failed)
+                log.exception(failed)
     if struck is None:
         return
     if not HERE.running:
