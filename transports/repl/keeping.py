@@ -13,7 +13,7 @@ from .procedures import collected, evaluated, executed, free_memory
 from .steps import Do, Step
 
 ENTRIES: Final = 2
-"""How often a burst is entered on trial: once the machine itself may have had other things to do."""
+"""How often a burst is entered on trial: the machine itself may have been busy that moment."""
 TOGETHER: Final = 16
 """Entries of the function table that are freed in one expression."""
 
